@@ -1,0 +1,51 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableUpcomingFeature("InferIsolatedConformances"),
+  // Spans handed out by our own types say how long they live.
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+  name: "Passage",
+  products: [
+    .executable(name: "passage", targets: ["passage"]),
+    .library(name: "PCIe", targets: ["PCIe"]),
+    .library(name: "Placement", targets: ["Placement"]),
+  ],
+  dependencies: [
+    // Command line parsing, help and shell completion: nobody should write these again.
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    // Descriptors, paths and errno as types, so that HostSystem stays small.
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: [
+    .target(name: "Hardware", swiftSettings: settings),
+    .target(name: "PCIe", dependencies: ["Hardware"], swiftSettings: settings),
+    .target(name: "Placement", dependencies: ["Hardware", "PCIe"], swiftSettings: settings),
+    .target(
+      name: "HostSystem",
+      dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: settings),
+    .target(
+      name: "Commands",
+      dependencies: [
+        "Hardware", "HostSystem", "PCIe", "Placement",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: settings),
+    .executableTarget(name: "passage", dependencies: ["Commands"], swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["PCIe", "HostSystem"], path: "Tests/TestSupport",
+      swiftSettings: settings),
+    .testTarget(name: "PCIeTests", dependencies: ["PCIe", "TestSupport"], swiftSettings: settings),
+  ]
+)

@@ -1,0 +1,2 @@
+/// Descriptors, files and whatever else is the operating system's.
+public enum HostSystem {}

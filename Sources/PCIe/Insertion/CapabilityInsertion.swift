@@ -1,0 +1,110 @@
+import Hardware
+
+/// The dwords to write so that a capability stands at an offset and the list leads to it.
+public struct CapabilityInsertion: Hashable, Sendable {
+  /// The offset of the new capability.
+  public let offset: Int
+  /// The new capability's dwords, header first.
+  public let capability: [ConfigPatch]
+  /// The header that leads to it; `nil` when the new capability itself stands at 0x100.
+  ///
+  /// Its predecessor's with a new pointer, or a placeholder at 0x100 in a list that was empty.
+  public let link: ConfigPatch?
+
+  /// All dwords that change, the link first.
+  public var patches: [ConfigPatch] { (link.map { [$0] } ?? []) + capability }
+}
+
+extension LayoutMap {
+  /// Finds what to write so that `new` stands at `offset`.
+  ///
+  /// The new entry follows, in the list, the entry with the greatest offset below its own, so a list
+  /// that ascends still does; any other order is kept. A list that starts with a placeholder
+  /// (ID 0) at 0x100 gives that place to a capability that goes there; an empty list gets a
+  /// placeholder when the capability goes elsewhere, as software starts at 0x100 (7.6.2).
+  ///
+  /// - Parameters:
+  ///   - new: The capability.
+  ///   - offset: Where its header is to stand.
+  ///   - config: The bytes that this map was made of.
+  /// - Returns: The dwords to write. Every other byte stays as it is.
+  /// - Throws: ``InsertionRefusal`` when the capability cannot stand there.
+  public func inserting(
+    _ new: NewExtendedCapability, at offset: Int, in config: ConfigSpace
+  ) throws(InsertionRefusal) -> CapabilityInsertion {
+    guard offset % 4 == 0 else { throw .misaligned(offset: offset) }
+    guard offset >= 0x100, offset <= ConfigSpace.extendedSize - new.length else {
+      throw .outOfRange(offset: offset, length: new.length)
+    }
+    let problems = walk.problems
+    if let problem = problems.first(where: { $0 == .absent || $0 == .aliased }) {
+      throw .chainBroken(problem)
+    }
+    let head: UInt32
+    switch walk.extendedSpace {
+    case .notRead(let size): throw .notRead(size: size)
+    case .absent: throw .noExtendedSpace
+    case .empty, .list: head = config.read32(ConfigSpace.extendedStart)
+    }
+    if let problem = problems.first(where: { $0.breaksChain && $0.list == .extended }) {
+      throw .chainBroken(problem)
+    }
+    guard walk.extended.count < ConfigSpace.extendedLimit else {
+      throw .listFull(limit: ConfigSpace.extendedLimit)
+    }
+    let first = ExtendedHeader(rawValue: head)
+    let replacesHead = offset == ConfigSpace.extendedStart && first.id == 0
+    let bytes = (replacesHead ? offset + 4 : offset)...offset + new.length - 1
+    if claimed.intersects(bytes) {
+      let owner = walk.extended.first { $0.knownBytes.overlaps(bytes) }
+      if let owner { throw .overlaps(offset: offset, length: new.length, owner) }
+    }
+    if let used = nonZero.first(from: bytes.lowerBound), used <= bytes.upperBound {
+      throw .occupied(offset: offset, firstNonZero: used)
+    }
+    return replacesHead
+      ? place(new, at: offset, next: first.next & 0xFFC, link: nil)
+      : place(new, at: offset, in: config)
+  }
+
+  /// Links the capability behind the nearest entry below it.
+  private func place(
+    _ new: NewExtendedCapability, at offset: Int, in config: ConfigSpace
+  ) -> CapabilityInsertion {
+    // An empty list has no entry at all: its zero dword at 0x100 becomes a placeholder.
+    let before = walk.extended.filter { $0.offset < offset }.max { $0.offset < $1.offset }
+    let at = before?.offset ?? ConfigSpace.extendedStart
+    var header = ExtendedHeader(rawValue: config.read32(at))
+    let next = header.next & 0xFFC
+    header.next = offset
+    return place(
+      new, at: offset, next: next, link: ConfigPatch(offset: at, value: header.rawValue))
+  }
+
+  private func place(
+    _ new: NewExtendedCapability, at offset: Int, next: Int, link: ConfigPatch?
+  ) -> CapabilityInsertion {
+    let header = ExtendedHeader(id: new.id, version: new.version, next: next)
+    let dwords = [header.rawValue] + new.body
+    return CapabilityInsertion(
+      offset: offset,
+      capability: dwords.enumerated().map {
+        ConfigPatch(offset: offset + 4 * $0.offset, value: $0.element)
+      },
+      link: link)
+  }
+}
+
+extension ConfigSpace {
+  /// A copy with some dwords replaced.
+  ///
+  /// - Parameter patches: The dwords; one that lies outside the space is ignored.
+  /// - Returns: The changed space.
+  public func applying(_ patches: [ConfigPatch]) -> ConfigSpace {
+    var builder = ConfigSpaceBuilder(self)
+    for patch in patches where (0...size - 4).contains(patch.offset) {
+      builder.put32(patch.value, at: patch.offset)
+    }
+    return builder.config
+  }
+}

@@ -1,0 +1,2 @@
+/// Where a capability may go, and how sure that is.
+public enum PlacementRoom {}
