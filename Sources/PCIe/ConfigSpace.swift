@@ -81,8 +81,10 @@ extension ConfigSpace {
   public var classCode: UInt32 { read32(0x08) >> 8 }
   /// Header type without the multi-function bit, offset 0x0E: 0 endpoint, 1 bridge, 2 CardBus.
   public var headerType: UInt8 { read8(0x0E) & 0x7F }
-  /// Whether the first dword reads as all ones: the function is gone or never was there.
-  public var isAbsent: Bool { read32(0) == .max }
+  /// Whether identity and class read as all ones: the function is gone or never was there.
+  ///
+  /// A virtual function has an identity of all ones, but a class of its own (SR-IOV 3.4.1.1).
+  public var isAbsent: Bool { read32(0x00) == .max && read32(0x08) == .max }
 
   /// Subsystem vendor and device ID as `vendor << 16 | device`, or 0 when there is none.
   ///

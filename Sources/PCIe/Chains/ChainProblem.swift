@@ -2,7 +2,7 @@ import Hardware
 
 /// Something that is wrong with a capability list, with the offset where it shows.
 public enum ChainProblem: Hashable, Sendable {
-  /// The function's first dword reads all ones: nothing answers.
+  /// The identity and class of the function read all ones: nothing answers.
   case absent
   /// The pointer at `at` has reserved low bits set; software masks them.
   case unaligned(CapabilityList, at: Int, value: Int)
@@ -59,7 +59,7 @@ extension ChainProblem: CustomStringConvertible {
   public var description: String {
     switch self {
     case .absent:
-      "the function does not answer: offset 0x0 reads all ones"
+      "the function does not answer: its identity and class read all ones"
     case .unaligned(let list, let at, let value):
       "\(list) pointer at \(at.hex) is not dword-aligned: \(value.hex)"
     case .outOfRange(let list, let at, let value):

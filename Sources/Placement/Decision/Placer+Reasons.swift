@@ -1,0 +1,96 @@
+import Hardware
+import PCIe
+
+extension Placer {
+  /// Why an offset is misaligned or out of range, if it is.
+  func shapeRefusal(of offset: Int) -> InsertionRefusal? {
+    let length = PASIDCapability.length
+    if offset % 4 != 0 { return .misaligned(offset: offset) }
+    guard offset >= 0x100, offset + length <= ConfigSpace.extendedSize else {
+      return .outOfRange(offset: offset, length: length)
+    }
+    return nil
+  }
+
+  /// Why an empty list cannot get the placeholder that would lead to the offset, if it cannot.
+  func headRefusal(at offset: Int) -> PlacementReason? {
+    guard evidence.entries.isEmpty, offset != ConfigSpace.extendedStart else { return nil }
+    for range in declared where range.verdict == .forbidden && range.bytes.overlaps(0x100...0x103) {
+      return .forbidden(offset: 0x100, range.bytes, source: range.source)
+    }
+    return nil
+  }
+
+  /// What the grade of a usable offset rests on.
+  func whyGraded(_ offset: Int, _ grade: Grade) -> PlacementReason {
+    let bytes = offset...offset + PASIDCapability.length - 1
+    switch grade {
+    case .clear:
+      // One range may cover both dwords, or each its own: name the one of the header.
+      let range = declared.first { $0.verdict == .free && $0.bytes.contains(offset) }
+      return .declaredFree(range?.bytes ?? bytes, source: range?.source ?? "")
+    case .risky: return whyDoubtful(bytes)
+    case .likely, .refused:
+      return .behindEverything(offset: offset, dumps: model?.count ?? 1, last: highest)
+    }
+  }
+
+  private var highest: SurveyedCapability? {
+    (evidence.entries + evidence.hidden).filter { !$0.isHeadPlaceholder }
+      .max { $0.offset < $1.offset }
+  }
+
+  private func whyDoubtful(_ bytes: ClosedRange<Int>) -> PlacementReason {
+    let everything = (evidence.entries + evidence.hidden).filter { !$0.isHeadPlaceholder }
+    let before = everything.filter { Int($0.offset) < bytes.lowerBound }
+      .max { $0.offset < $1.offset }
+    if let before, before.size == nil { return .shadow(offset: bytes.lowerBound, of: before) }
+    // An overlong body can also reach past the next header, so look at ends, not at offsets.
+    let above = everything.filter { $0.knownBytes.upperBound > bytes.lowerBound }
+      .min { $0.offset < $1.offset }
+    guard let above else { return .holeElsewhere(offset: bytes.lowerBound) }
+    return .hole(offset: bytes.lowerBound, below: above)
+  }
+
+  /// The nearest bytes on either side that are not zero and that nobody accounts for.
+  func nearestStray(to offset: Int) -> Int? {
+    let below = evidence.stray.last(through: offset / 4).map { $0 * 4 }
+    let above = evidence.stray.first(from: offset / 4).map { $0 * 4 }
+    guard let below, let above else { return below ?? above }
+    return offset - below <= above - offset ? below : above
+  }
+
+  /// Who has the bytes at an offset that is aligned and in range.
+  func whyTaken(_ offset: Int) -> [PlacementReason] {
+    let bytes = offset...offset + PASIDCapability.length - 1
+    var reasons: [PlacementReason] = []
+    for entry in evidence.entries
+    where !entry.isHeadPlaceholder && entry.knownBytes.overlaps(bytes) {
+      reasons.append(.overlaps(offset: offset, entry))
+    }
+    for entry in evidence.hidden where entry.knownBytes.overlaps(bytes) {
+      reasons.append(.overlapsHidden(offset: offset, entry))
+    }
+    for range in declared where range.verdict == .forbidden && range.bytes.overlaps(bytes) {
+      reasons.append(.forbidden(offset: offset, range.bytes, source: range.source))
+    }
+    if let dword = evidence.stray.first(from: offset / 4), dword * 4 <= bytes.upperBound {
+      reasons.append(.nonZero(offset: offset, at: dword * 4))
+    }
+    if reasons.isEmpty {
+      reasons.append(.takenElsewhere(offset: offset, dump: model?.owner(of: offset / 4)))
+    }
+    return reasons
+  }
+
+  /// Declarations of free bytes that the evidence contradicts.
+  func contradictions() -> [PlacementReason] {
+    let taken = (model?.ground ?? own).taken
+    return declared.compactMap { range in
+      guard range.verdict == .free, let dword = taken.first(from: range.bytes.lowerBound / 4),
+        dword * 4 <= range.bytes.upperBound
+      else { return nil }
+      return .declarationContradicted(range.bytes, at: dword * 4, source: range.source)
+    }
+  }
+}

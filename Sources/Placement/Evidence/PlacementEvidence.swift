@@ -1,0 +1,135 @@
+public import Hardware
+public import PCIe
+
+/// Whether a device's extended config space can take a capability at all.
+public enum SpaceState: Hashable, Sendable {
+  /// The list is whole.
+  case usable
+  /// Only the first bytes were read.
+  case notRead(size: Int)
+  /// There is no extended config space.
+  case absent
+  /// The list is broken, in the words of the problem.
+  case broken(String)
+}
+
+/// All that placement needs to know of one device.
+///
+/// It says where things are and never what they contain, so that the same model with the same
+/// firmware gives equal evidence on every host.
+public struct PlacementEvidence: Hashable, Sendable {
+  /// The device model.
+  public let model: DeviceModel
+  /// Class code, 24 bits.
+  public let classCode: UInt32
+  /// Subsystem as `vendor << 16 | device`; 0 for none.
+  public let subsystem: UInt32
+  /// Bytes of config space that were read.
+  public let configSize: Int
+  /// Whether a capability can be added.
+  public let space: SpaceState
+  /// The extended list that the guest's list is made of, in list order.
+  public let entries: [SurveyedCapability]
+  /// Capabilities of the device that the kernel hides from a VMM.
+  public let hidden: [SurveyedCapability]
+  /// Dwords from 0x100 on that are not zero and that no known body accounts for.
+  public let stray: DwordSet
+
+  /// Makes evidence from its parts, as a survey line carries them.
+  ///
+  /// - Parameters:
+  ///   - model: The device model.
+  ///   - classCode: Class code, 24 bits.
+  ///   - subsystem: Subsystem as `vendor << 16 | device`.
+  ///   - configSize: Bytes that were read.
+  ///   - space: Whether a capability can be added.
+  ///   - entries: The extended list.
+  ///   - hidden: Capabilities that the kernel hides.
+  ///   - stray: Non-zero dwords without an owner.
+  public init(
+    model: DeviceModel, classCode: UInt32, subsystem: UInt32, configSize: Int, space: SpaceState,
+    entries: [SurveyedCapability], hidden: [SurveyedCapability], stray: DwordSet
+  ) {
+    self.model = model
+    self.classCode = classCode
+    self.subsystem = subsystem
+    self.configSize = configSize
+    self.space = space
+    self.entries = entries
+    self.hidden = hidden
+    self.stray = stray
+  }
+
+  /// The PASID capability that is there already.
+  public var pasid: SurveyedCapability? { entries.first { $0.id == Capability.pasidID } }
+
+  /// The device's own PASID capability, when the kernel hides it.
+  public var hiddenPASID: SurveyedCapability? { hidden.first { $0.id == Capability.pasidID } }
+}
+
+extension PlacementEvidence {
+  /// Gathers what a device's config space shows.
+  ///
+  /// - Parameters:
+  ///   - layout: The layout of `config`.
+  ///   - config: The config space: the device's own, as sysfs and `lspci` show it.
+  /// - Complexity: Linear in the number of capabilities; two allocations.
+  public init(layout: LayoutMap, of config: ConfigSpace) {
+    self.init(
+      model: DeviceModel(of: config), classCode: config.classCode,
+      subsystem: config.headerSubsystem, configSize: config.size,
+      space: SpaceState(layout.walk), entries: layout.walk.extended.map(SurveyedCapability.init),
+      hidden: [], stray: layout.stray.extendedDwords)
+  }
+
+  /// Gathers what a device's own config space and its view through VFIO show together.
+  ///
+  /// The guest's list is made of the view; what the device has and the view does not is hidden, and
+  /// its bytes are taken all the same.
+  ///
+  /// - Parameters:
+  ///   - layout: The layout of `config`.
+  ///   - config: The device's own config space.
+  ///   - view: The same device's config space as VFIO shows it.
+  public init(layout: LayoutMap, of config: ConfigSpace, view: ConfigSpace) {
+    let seen = LayoutMap(of: view)
+    let shown = Set(seen.walk.extended.map { [Int($0.id), $0.offset] })
+    let hidden = layout.walk.extended.filter {
+      !$0.isPlaceholder && !shown.contains([Int($0.id), $0.offset])
+    }
+    var stray = layout.nonZero
+    stray.formUnion(seen.nonZero)
+    stray.subtract(layout.claimed)
+    stray.subtract(seen.claimed)
+    let state = SpaceState(layout.walk)
+    self.init(
+      model: DeviceModel(of: config), classCode: config.classCode,
+      subsystem: config.headerSubsystem, configSize: min(config.size, view.size),
+      space: state == .usable ? SpaceState(seen.walk) : state,
+      entries: seen.walk.extended.map(SurveyedCapability.init),
+      hidden: hidden.map(SurveyedCapability.init), stray: stray.extendedDwords)
+  }
+}
+
+extension SpaceState {
+  init(_ walk: CapabilityWalk) {
+    if let problem = walk.problems.first(where: { $0.breaksChain && $0.list != .legacy }) {
+      self = .broken("\(problem)")
+      return
+    }
+    switch walk.extendedSpace {
+    case .notRead(let size): self = .notRead(size: size)
+    case .absent: self = .absent
+    case .empty, .list: self = .usable
+    }
+  }
+}
+
+extension ConfigByteSet {
+  /// The dwords from 0x100 on of which a byte is in this set.
+  var extendedDwords: DwordSet {
+    var result = dwords
+    result[word: 0] = 0
+    return result
+  }
+}

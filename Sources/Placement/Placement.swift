@@ -1,2 +1,0 @@
-/// Where a capability may go, and how sure that is.
-public enum PlacementRoom {}
