@@ -20,6 +20,19 @@ public struct PlacementDecision: Hashable, Sendable {
 
   /// What was decided.
   public let outcome: Outcome
+
+  /// Makes a decision from its parts.
+  ///
+  /// - Parameters:
+  ///   - outcome: What was decided.
+  ///   - reasons: Why, the weightiest first.
+  ///   - alternatives: Offsets that could be asked for instead.
+  public init(outcome: Outcome, reasons: [PlacementReason], alternatives: [Alternative]) {
+    self.outcome = outcome
+    self.reasons = reasons
+    self.alternatives = alternatives
+  }
+
   /// Why, the weightiest first.
   public let reasons: [PlacementReason]
   /// The best offset of each stretch of free bytes, the best grade first; at most eight.

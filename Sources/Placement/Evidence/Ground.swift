@@ -11,6 +11,12 @@ public struct Ground: Hashable, Sendable {
   /// Dwords that are zero, but in a hole between capabilities or in a shadow.
   public private(set) var uncertain: DwordSet
 
+  /// Ground on which nothing is known to stand.
+  public init() {
+    taken = DwordSet()
+    uncertain = DwordSet()
+  }
+
   /// The ground that evidence describes.
   ///
   /// - Parameter evidence: One device's evidence.

@@ -3,19 +3,12 @@ import Hardware
 /// What all dumps of one device model show together, with who showed it.
 public struct ModelGround: Sendable {
   /// The merged ground.
-  public private(set) var ground: Ground
+  public private(set) var ground = Ground()
   /// Each dump's name and ground.
-  private var dumps: [(name: String, ground: Ground)]
+  private var dumps: [(name: String, ground: Ground)] = []
 
-  /// Starts with one dump.
-  ///
-  /// - Parameters:
-  ///   - ground: What it shows.
-  ///   - name: What people call it.
-  public init(_ ground: Ground, name: String) {
-    self.ground = ground
-    dumps = [(name, ground)]
-  }
+  /// Starts with no dump.
+  public init() {}
 
   /// The number of dumps.
   public var count: Int { dumps.count }

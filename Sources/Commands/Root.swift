@@ -1,2 +1,0 @@
-/// The commands.
-public enum Root {}

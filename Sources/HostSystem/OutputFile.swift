@@ -1,0 +1,98 @@
+public import SystemPackage
+
+/// Writes whole files, and standard output in large pieces.
+public struct ByteSink: ~Copyable {
+  private let descriptor: FileDescriptor
+  private let path: String
+  private var pending: [UInt8] = []
+
+  /// Writes to standard output.
+  public init() {
+    descriptor = .standardOutput
+    path = "-"
+  }
+
+  /// Writes to standard error.
+  ///
+  /// - Parameter descriptor: The open descriptor; it stays open.
+  public init(_ descriptor: FileDescriptor) {
+    self.descriptor = descriptor
+    path = "-"
+  }
+
+  /// Adds bytes; they go out when enough have come together.
+  ///
+  /// - Parameter bytes: The bytes.
+  /// - Throws: ``HostError`` when writing fails, for example into a closed pipe.
+  public mutating func write(_ bytes: [UInt8]) throws(HostError) {
+    pending.append(contentsOf: bytes)
+    if pending.count >= 64 * 1024 { try flush() }
+  }
+
+  /// Adds text.
+  ///
+  /// - Parameter text: The text, written as UTF-8.
+  /// - Throws: ``HostError`` when writing fails.
+  public mutating func write(_ text: String) throws(HostError) {
+    pending.append(contentsOf: text.utf8)
+    if pending.count >= 64 * 1024 { try flush() }
+  }
+
+  /// Sends what is pending.
+  ///
+  /// - Throws: ``HostError`` when writing fails.
+  public mutating func flush() throws(HostError) {
+    guard !pending.isEmpty else { return }
+    do {
+      try descriptor.writeAll(pending)
+    } catch let error as Errno {
+      throw HostError(path: path, operation: .write, errno: error)
+    } catch {
+      throw HostError(path: path, operation: .write, errno: .ioError)
+    }
+    pending.removeAll(keepingCapacity: true)
+  }
+}
+
+/// Whole files, written so that a reader sees the old one or the new one.
+public enum OutputFile {
+  /// Replaces a file's content.
+  ///
+  /// A regular file is written beside its place and then renamed, so that a crash leaves the old one.
+  /// Anything else (a pipe, `/dev/stdout`) is written to directly.
+  ///
+  /// - Parameters:
+  ///   - text: The new content.
+  ///   - path: The file.
+  /// - Throws: ``HostError`` when any step fails; the old file is then still there.
+  public static func replace(_ path: String, with text: String) throws(HostError) {
+    if let kind = try? PathKind(of: path), kind != .file {
+      return try write(text, to: path, creating: false)
+    }
+    let temporary = "\(path).\(FileDescriptor.processID).tmp"
+    do {
+      try write(text, to: temporary, creating: true)
+      try rename(temporary, to: path)
+    } catch {
+      remove(temporary)
+      throw HostError(path: path, operation: error.operation, errno: error.errno)
+    }
+  }
+
+  private static func write(
+    _ text: String, to path: String, creating: Bool
+  ) throws(HostError) {
+    var operation = HostError.Operation.open
+    do {
+      let file = try FileDescriptor.open(
+        FilePath(path), .writeOnly, options: creating ? [.create, .truncate] : [],
+        permissions: [.ownerReadWrite, .groupRead, .otherRead])
+      operation = .write
+      try file.closeAfter { _ = try file.writeAll(text.utf8) }
+    } catch let error as Errno {
+      throw HostError(path: path, operation: operation, errno: error)
+    } catch {
+      throw HostError(path: path, operation: operation, errno: .ioError)
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/// Stub.
+public struct DumpTextError: Error, Hashable, Sendable {}
