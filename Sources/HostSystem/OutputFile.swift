@@ -62,8 +62,8 @@ public enum OutputFile {
   /// Anything else (a pipe, `/dev/stdout`) is written to directly.
   ///
   /// - Parameters:
-  ///   - text: The new content.
   ///   - path: The file.
+  ///   - text: The new content.
   /// - Throws: ``HostError`` when any step fails; the old file is then still there.
   public static func replace(_ path: String, with text: String) throws(HostError) {
     if let kind = try? PathKind(of: path), kind != .file {
