@@ -8,7 +8,7 @@ import SystemPackage
   import Darwin
 #endif
 
-/// What a path leads to, symbolic links followed.
+/// What a path leads to.
 public enum PathKind: Hashable, Sendable {
   /// A regular file.
   case file
@@ -16,17 +16,22 @@ public enum PathKind: Hashable, Sendable {
   case folder
   /// A pipe, a socket or a device: something that can be read but has no size.
   case stream
+  /// A symbolic link; only when links are not followed.
+  case link
 
   /// Asks the system what a path leads to.
   ///
-  /// - Parameter path: The path.
+  /// - Parameters:
+  ///   - path: The path.
+  ///   - followingLinks: Whether a symbolic link stands for what it names.
   /// - Throws: ``HostError`` when there is nothing or it cannot be asked.
-  public init(of path: String) throws(HostError) {
+  public init(of path: String, followingLinks: Bool = true) throws(HostError) {
     do {
       self =
-        switch try Stat(FilePath(path)).type {
+        switch try Stat(FilePath(path), followTargetSymlink: followingLinks).type {
         case .regular: .file
         case .directory: .folder
+        case .symbolicLink: .link
         default: .stream
         }
     } catch {

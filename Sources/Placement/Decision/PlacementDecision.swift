@@ -46,10 +46,13 @@ public struct PlacementDecision: Hashable, Sendable {
     }
   }
 
+  /// The word for a capability that is there already.
+  public static let presentWord = "present"
+
   /// The outcome in one word: a grade, or `present`.
   public var word: String {
     switch outcome {
-    case .present: "present"
+    case .present: Self.presentWord
     case .placed(_, let grade): grade.rawValue
     case .refused: Grade.refused.rawValue
     }

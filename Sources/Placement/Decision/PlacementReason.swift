@@ -46,6 +46,8 @@ public enum PlacementReason: Hashable, Sendable {
   case declarationContradicted(ClosedRange<Int>, at: Int, source: String)
   /// No offset is left.
   case nowhere
+  /// No offset is good for all devices of a model.
+  case noCommonOffset(members: Int)
 }
 
 extension PlacementReason: CustomStringConvertible {
@@ -90,6 +92,9 @@ extension PlacementReason: CustomStringConvertible {
       "\(Self.eight(offset)) touches \(Self.text(bytes)), which is forbidden: \(source)"
     case .declarationContradicted(let bytes, let at, let source):
       "\(Self.text(bytes)) is declared free (\(source)), but \(at.hex) is in use"
+    case .noCommonOffset(let members):
+      members == 1
+        ? "no offset is good for the device" : "no offset is good for all \(members) devices"
     case .nowhere:
       "no eight bytes from 0x100 on are zero and free of capabilities"
     }

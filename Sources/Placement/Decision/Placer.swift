@@ -48,6 +48,11 @@ public struct Placer: Sendable {
     return placed(asked, grade, candidates)
   }
 
+  /// The grade of an offset, without reasons.
+  func grade(at offset: Int) -> Grade {
+    Candidates(on: model?.ground ?? own, declared: declared).grade(at: offset)
+  }
+
   private func choose(from candidates: Candidates) -> PlacementDecision {
     guard let best = candidates.best else { return refused([.nowhere], candidates, except: nil) }
     if let refusal = headRefusal(at: best.offset) {

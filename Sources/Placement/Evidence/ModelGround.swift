@@ -11,12 +11,26 @@ public struct ModelGround: Sendable {
   public init() {}
 
   /// The number of dumps.
-  public var count: Int { dumps.count }
+  public private(set) var count = 0
+
+  /// Starts with what a survey merged already.
+  ///
+  /// - Parameters:
+  ///   - ground: The merged ground.
+  ///   - count: The number of dumps that it comes from.
+  init(merged ground: Ground, count: Int) {
+    self.ground = ground
+    self.count = count
+  }
+
+  /// Says which dumps have a ground that is part of the merged one.
+  mutating func name(_ ground: Ground, _ name: String) { dumps.append((name, ground)) }
 
   /// Adds a dump.
   public mutating func add(_ ground: Ground, name: String) {
     self.ground.formUnion(ground)
     dumps.append((name, ground))
+    count += 1
   }
 
   /// A dump on which one of two dwords from `dword` on is taken.

@@ -20,12 +20,6 @@ public enum SpaceState: Hashable, Sendable {
 public struct PlacementEvidence: Hashable, Sendable {
   /// The device model.
   public let model: DeviceModel
-  /// Class code, 24 bits.
-  public let classCode: UInt32
-  /// Subsystem as `vendor << 16 | device`; 0 for none.
-  public let subsystem: UInt32
-  /// Bytes of config space that were read.
-  public let configSize: Int
   /// Whether a capability can be added.
   public let space: SpaceState
   /// The extended list that the guest's list is made of, in list order.
@@ -39,21 +33,15 @@ public struct PlacementEvidence: Hashable, Sendable {
   ///
   /// - Parameters:
   ///   - model: The device model.
-  ///   - classCode: Class code, 24 bits.
-  ///   - subsystem: Subsystem as `vendor << 16 | device`.
-  ///   - configSize: Bytes that were read.
   ///   - space: Whether a capability can be added.
   ///   - entries: The extended list.
   ///   - hidden: Capabilities that the kernel hides.
   ///   - stray: Non-zero dwords without an owner.
   public init(
-    model: DeviceModel, classCode: UInt32, subsystem: UInt32, configSize: Int, space: SpaceState,
-    entries: [SurveyedCapability], hidden: [SurveyedCapability], stray: DwordSet
+    model: DeviceModel, space: SpaceState, entries: [SurveyedCapability],
+    hidden: [SurveyedCapability], stray: DwordSet
   ) {
     self.model = model
-    self.classCode = classCode
-    self.subsystem = subsystem
-    self.configSize = configSize
     self.space = space
     self.entries = entries
     self.hidden = hidden
@@ -76,9 +64,8 @@ extension PlacementEvidence {
   /// - Complexity: Linear in the number of capabilities; two allocations.
   public init(layout: LayoutMap, of config: ConfigSpace) {
     self.init(
-      model: DeviceModel(of: config), classCode: config.classCode,
-      subsystem: config.headerSubsystem, configSize: config.size,
-      space: SpaceState(layout.walk), entries: layout.walk.extended.map(SurveyedCapability.init),
+      model: DeviceModel(of: config), space: SpaceState(layout.walk),
+      entries: layout.walk.extended.map(SurveyedCapability.init),
       hidden: [], stray: layout.stray.extendedDwords)
   }
 
@@ -103,8 +90,7 @@ extension PlacementEvidence {
     stray.subtract(seen.claimed)
     let state = SpaceState(layout.walk)
     self.init(
-      model: DeviceModel(of: config), classCode: config.classCode,
-      subsystem: config.headerSubsystem, configSize: min(config.size, view.size),
+      model: DeviceModel(of: config),
       space: state == .usable ? SpaceState(seen.walk) : state,
       entries: seen.walk.extended.map(SurveyedCapability.init),
       hidden: hidden.map(SurveyedCapability.init), stray: stray.extendedDwords)

@@ -1,0 +1,154 @@
+import FoundationEssentials
+import Hardware
+import PCIe
+import Placement
+
+/// Why a line is no survey line.
+public struct SurveyLineError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What was wrong, and what was expected.
+  public let description: String
+}
+
+extension SurveyLine {
+  /// The line as JSON has it, before anything is believed.
+  private struct Raw: Decodable {
+    struct Survey: Decodable {
+      let schema: Int
+      let vendorID: Int
+      let deviceID: Int
+      let revision: Int
+      let `class`: Int?
+      let subsystem: Int?
+      let configSize: Int
+      let space: String
+      let problem: String?
+      let capabilities: [[Int?]]
+      let hidden: [[Int?]]
+      let stray: [[Int]]
+    }
+    let address: String?
+    let source: String?
+    let count: Int?
+    let members: [String]?
+    let survey: Survey
+  }
+
+  /// Reads a survey line of either form.
+  ///
+  /// - Parameters:
+  ///   - bytes: The line without its line end.
+  ///   - fallback: What to call the device when the line names none.
+  /// - Throws: ``SurveyLineError`` for anything that a survey does not write.
+  public init(_ bytes: [UInt8], fallback: String) throws(SurveyLineError) {
+    let raw: Raw
+    do {
+      raw = try JSONDecoder().decode(Raw.self, from: Data(bytes))
+    } catch let error as DecodingError {
+      throw SurveyLineError(description: error.inWords)
+    } catch {
+      throw SurveyLineError(description: "\(error)")
+    }
+    let survey = raw.survey
+    guard survey.schema == Self.schema else {
+      throw SurveyLineError(
+        description: "schema \(survey.schema) is not known: expected \(Self.schema)")
+    }
+    let count = raw.count ?? 1
+    guard (1...Int(Int32.max)).contains(count) else {
+      throw SurveyLineError(description: "count is \(count): expected 1 or more")
+    }
+    let names = raw.members ?? [Self.name(address: raw.address, source: raw.source) ?? fallback]
+    self.init(
+      evidence: PlacementEvidence(
+        model: DeviceModel(
+          vendorID: try Self.number(survey.vendorID, "vendorID"),
+          deviceID: try Self.number(survey.deviceID, "deviceID"),
+          revision: try Self.number(survey.revision, "revision")),
+        space: try Self.space(survey),
+        entries: try Self.entries(survey.capabilities, "capabilities"),
+        hidden: try Self.entries(survey.hidden, "hidden"),
+        stray: try Self.stray(survey.stray)),
+      classCode: try Self.number(survey.class ?? 0, "class"),
+      subsystem: try Self.number(survey.subsystem ?? 0, "subsystem"),
+      configSize: survey.configSize, count: count, members: names)
+  }
+
+  /// What to call a device: as ``LoadedDevice/name`` does.
+  static func name(address: String?, source: String?) -> String? {
+    guard let address else { return source }
+    guard let source, source != address, !source.isEmpty else { return address }
+    return "\(address) (\(source))"
+  }
+
+  private static func number<T: FixedWidthInteger>(
+    _ value: Int, _ key: String
+  ) throws(SurveyLineError) -> T {
+    guard let number = T(exactly: value) else {
+      throw SurveyLineError(description: "\(key) is \(value): expected 0 to \(T.max)")
+    }
+    return number
+  }
+
+  private static func space(_ survey: Raw.Survey) throws(SurveyLineError) -> SpaceState {
+    switch survey.space {
+    case "usable": return .usable
+    case "notRead": return .notRead(size: survey.configSize)
+    case "absent": return .absent
+    case "broken": return .broken(survey.problem ?? "not said how")
+    default:
+      throw SurveyLineError(
+        description: "space is \"\(survey.space)\": expected usable, notRead, absent or broken")
+    }
+  }
+
+  private static func entries(
+    _ rows: [[Int?]], _ key: String
+  ) throws(SurveyLineError) -> [SurveyedCapability] {
+    guard rows.count <= 1024 else {
+      throw SurveyLineError(description: "\(key) has \(rows.count) entries: no list has so many")
+    }
+    var entries: [SurveyedCapability] = []
+    entries.reserveCapacity(rows.count)
+    for row in rows {
+      guard row.count == 4, let offset = row[0], (0x100...0xFFC).contains(offset), offset % 4 == 0,
+        let id = row[1].flatMap({ UInt16(exactly: $0) }), let version = row[2],
+        (0...15).contains(version), row[3].map({ (1...0xF00).contains($0) }) ?? true
+      else {
+        throw SurveyLineError(
+          description: "\(key) has an entry that is not [offset, id, version, size or null]")
+      }
+      entries.append(
+        SurveyedCapability(
+          offset: UInt16(offset), id: id, version: UInt8(version), size: row[3].map { UInt16($0) }))
+    }
+    return entries
+  }
+
+  private static func stray(_ rows: [[Int]]) throws(SurveyLineError) -> DwordSet {
+    var stray = DwordSet()
+    for row in rows {
+      guard row.count == 2, row[0] >= 0x100, row[1] <= 0xFFF, row[0] <= row[1] else {
+        throw SurveyLineError(
+          description: "stray has an entry that is not [first, last] within 0x100-0xfff")
+      }
+      stray.insert(row[0] / 4...row[1] / 4)
+    }
+    return stray
+  }
+}
+
+extension DecodingError {
+  /// The error in one line: where, and what was expected.
+  var inWords: String {
+    let context: Context
+    switch self {
+    case .typeMismatch(_, let at), .valueNotFound(_, let at), .dataCorrupted(let at): context = at
+    case .keyNotFound(let key, let at):
+      let path = (at.codingPath.map(\.stringValue) + [key.stringValue]).joined(separator: ".")
+      return "\"\(path)\" is missing"
+    @unknown default: return "\(self)"
+    }
+    let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+    return (path.isEmpty ? "" : "\"\(path)\": ") + context.debugDescription
+  }
+}
