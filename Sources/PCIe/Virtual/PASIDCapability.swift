@@ -38,7 +38,10 @@ public struct PASIDCapability: Hashable, Sendable {
   /// The bits of the PASID Control register, at offset 6, that a guest can set.
   ///
   /// Enable always; execute and privileged enable are hardwired to zero without their support.
-  public var controlBits: UInt16 { Self.enable | register & 0b110 }
+  public var controlBits: UInt16 { Self.controlBits(of: register) }
+
+  /// The bits that a guest can set with a given PASID Capability register.
+  static func controlBits(of register: UInt16) -> UInt16 { enable | register & 0b110 }
 
   /// PASID Enable, control bit 0.
   public static let enable: UInt16 = 1
