@@ -44,8 +44,12 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(name: "passage", dependencies: ["Commands"], swiftSettings: settings),
     .target(
-      name: "TestSupport", dependencies: ["PCIe", "HostSystem"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["PCIe"], path: "Tests/TestSupport",
       swiftSettings: settings),
-    .testTarget(name: "PCIeTests", dependencies: ["PCIe", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "PCIeTests", dependencies: ["Hardware", "PCIe", "TestSupport"],
+      swiftSettings: settings),
   ]
 )

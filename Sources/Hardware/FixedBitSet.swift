@@ -93,6 +93,7 @@ public struct FixedBitSet<let words: Int>: Sendable {
   @inlinable
   public func first(from member: Int) -> Int? {
     guard member < Self.capacity else { return nil }
+    let member = Swift.max(member, 0)
     var word = member >> 6
     var bits = storage[word] & (UInt64.max << (member & 63))
     while bits == 0 {
@@ -107,6 +108,7 @@ public struct FixedBitSet<let words: Int>: Sendable {
   @inlinable
   public func last(through member: Int) -> Int? {
     guard member >= 0 else { return nil }
+    let member = Swift.min(member, Self.capacity - 1)
     var word = member >> 6
     var bits = storage[word] & (UInt64.max >> (63 - member & 63))
     while bits == 0 {

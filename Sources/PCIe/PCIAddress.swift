@@ -27,7 +27,8 @@ public struct PCIAddress: Hashable, Sendable {
 
   /// Reads `0000:6a:01.0` or `6a:01.0`.
   ///
-  /// - Parameter text: The address, nothing before or after it.
+  /// - Parameter text: The address, nothing before or after it: four to eight digits for the domain,
+  ///   two for bus and device, one for the function.
   public init?(_ text: some StringProtocol) {
     self.init(utf8: text.utf8)
   }
@@ -37,7 +38,7 @@ public struct PCIAddress: Hashable, Sendable {
     // Each separator moves the numbers one place to the left: domain, bus, device.
     var parts: (domain: UInt32, bus: UInt32, device: UInt32) = (0, 0, 0)
     var colons = 0
-    var digits = 0
+    var (digits, firstDigits) = (0, 0)
     var value: UInt32 = 0
     var sawDot = false
     for byte in text {
@@ -50,14 +51,18 @@ public struct PCIAddress: Hashable, Sendable {
       guard digits > 0, !sawDot else { return nil }
       parts = (parts.bus, parts.device, value)
       switch byte {
-      case UInt8(ascii: ":") where colons < 2: colons += 1
+      case UInt8(ascii: ":") where colons == 0: (colons, firstDigits) = (1, digits)
+      // A second colon makes the number before the first one a domain.
+      case UInt8(ascii: ":") where colons == 1 && firstDigits >= 4 && digits == 2: colons = 2
       case UInt8(ascii: ".") where colons > 0 && digits == 2: sawDot = true
       default: return nil
       }
       value = 0
       digits = 0
     }
-    guard sawDot, digits == 1, value < 8, parts.bus <= 0xFF, parts.device < 32 else { return nil }
+    guard sawDot, digits == 1, value < 8, parts.device < 32, colons == 2 || firstDigits == 2 else {
+      return nil
+    }
     self.init(
       domain: parts.domain, bus: UInt8(parts.bus), device: UInt8(parts.device),
       function: UInt8(value))

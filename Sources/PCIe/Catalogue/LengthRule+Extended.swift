@@ -51,6 +51,9 @@ extension LengthRule {
       let dwords = Int(control >> 19 & 0x1F)
       return max(0x48, 0x38 + 4 * max(0, dwords - 4))
     }
+    // PCI Express to PCI/PCI-X Bridge Specification 1.0: such a bridge has registers and a header
+    // log for its secondary side as well.
+    if port.isConventionalBridge { return 0x4C }
     if control >> 11 & 1 == 1 || port.hasEndEndPrefixes { return 0x48 }
     return port.hasRootErrors ? 0x38 : 0x2C
   }
@@ -97,12 +100,13 @@ extension LengthRule {
 
   // 7.9.26: an 8-byte block a link stream; a selective stream has 20 bytes and 12 more for
   // each of its address associations.
-  private func encryptionLength(at offset: Int, _ second: UInt32, in config: ConfigSpace) -> Int? {
+  private func encryptionLength(at offset: Int, _ second: UInt32, in config: ConfigSpace) -> Int {
     var length = 0x0C
     if second & 1 == 1 { length += 8 * (Int(second >> 13 & 7) + 1) }
     guard second >> 1 & 1 == 1 else { return length }
     for _ in 0...Int(second >> 16 & 0xFF) {
-      guard offset + length < ConfigSpace.extendedSize else { return nil }
+      // A block past the end gives a length past the end, which the walk reports.
+      guard offset + length < ConfigSpace.extendedSize else { return length + 20 }
       length += 20 + 12 * Int(config.read32(offset + length) & 0xF)
     }
     return length

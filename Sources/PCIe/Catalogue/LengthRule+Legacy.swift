@@ -20,6 +20,7 @@ extension LengthRule {
     case .pciExpress:
       return pciExpressLength(flags: config.read16(offset + 2))
     case .sata:
+      guard offset + 8 <= config.size else { return nil }
       // SATA Capability Register 1 bits 3:0: 0xF says that the registers follow here.
       return config.read32(offset + 4) & 0xF == 0xF ? 16 : 8
     case .enhancedAllocation:
@@ -49,7 +50,9 @@ extension LengthRule {
     let count = Int(config.read8(offset + 2) & 0x3F)
     var length = config.headerType == 1 ? 8 : 4
     for _ in 0..<count {
-      guard offset + length < 0x100 else { return nil }
+      // An entry past the end gives a length past the end, which the walk reports.
+      guard offset + length < 0x100 else { return length + 4 }
+      guard offset + length + 4 <= config.size else { return nil }
       length += 4 * (Int(config.read32(offset + length) & 7) + 1)
     }
     return length

@@ -56,4 +56,17 @@ public enum LengthRule: Hashable, Sendable {
   case encryption
   /// MMIO register block locator: bits 11:0 of the second dword.
   case blockLocator
+
+  /// The bytes that such a capability has even when its length cannot be told.
+  ///
+  /// The register that should state the length is the capability's own, whatever it says.
+  var minimum: Int {
+    switch self {
+    case .vendorByte: 3
+    case .vendorField(let minimum): minimum
+    case .blockLocator: 8
+    case .resizableBAR: 12
+    default: 0
+    }
+  }
 }

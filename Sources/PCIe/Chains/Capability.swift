@@ -64,9 +64,10 @@ public struct Capability: Hashable, Sendable {
 
   /// The bytes that are known to be the entry's.
   ///
-  /// Header and body, or the header alone when the length is unknown. Never past the end of the list's part of config space.
+  /// Header and body; when the length is unknown, the header and the register that should have
+  /// stated it, if the kind has one. Never past the end of the list's part of config space.
   public var knownBytes: ClosedRange<Int> {
-    let length = Swift.max(size ?? 0, list.headerSize)
+    let length = Swift.max(size ?? kind?.length.minimum ?? 0, list.headerSize)
     return offset...Swift.min(offset + length - 1, list.offsets.upperBound)
   }
 

@@ -16,7 +16,7 @@ public enum ChainProblem: Hashable, Sendable {
   case onesHeader(CapabilityList, at: Int, header: Int)
   /// The pointer at `at` leads back to an entry that was met before.
   case loop(CapabilityList, at: Int, to: Int)
-  /// The list has more entries than software walks (48 legacy, 480 extended).
+  /// The list has more entries than software walks: 480, which only the extended one can exceed.
   case tooLong(CapabilityList, limit: Int, at: Int)
   /// The extended space repeats the first 256 bytes instead of having content of its own.
   case aliased

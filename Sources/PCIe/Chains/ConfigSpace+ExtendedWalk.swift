@@ -12,12 +12,12 @@ extension ConfigSpace {
     }
     let first = read32(Self.extendedStart)
     guard first != .max else { return }
-    guard !isAliased else {
-      walk.problems.append(.aliased)
-      return
-    }
     guard first != 0 else {
       walk.extendedSpace = .empty
+      return
+    }
+    guard !isAliased else {
+      walk.problems.append(.aliased)
       return
     }
     walk.extendedSpace = .list

@@ -49,22 +49,54 @@ extension LayoutMap {
     if let problem = problems.first(where: { $0.breaksChain && $0.list == .extended }) {
       throw .chainBroken(problem)
     }
-    guard walk.extended.count < ConfigSpace.extendedLimit else {
-      throw .listFull(limit: ConfigSpace.extendedLimit)
-    }
     let first = ExtendedHeader(rawValue: head)
     let replacesHead = offset == ConfigSpace.extendedStart && first.id == 0
-    let bytes = (replacesHead ? offset + 4 : offset)...offset + new.length - 1
-    if claimed.intersects(bytes) {
-      let owner = walk.extended.first { $0.knownBytes.overlaps(bytes) }
-      if let owner { throw .overlaps(offset: offset, length: new.length, owner) }
+    guard replacesHead || walk.extended.count < ConfigSpace.extendedLimit else {
+      throw .listFull(limit: ConfigSpace.extendedLimit)
     }
-    if let used = nonZero.first(from: bytes.lowerBound), used <= bytes.upperBound {
+    // A placeholder's own four bytes are free for what takes its place.
+    try requireFree(
+      (replacesHead ? offset + 4 : offset)..<offset + new.length, for: new, at: offset)
+    let insertion =
+      replacesHead
+      ? place(new, at: offset, next: first.next, link: nil)
+      : place(new, at: offset, in: config)
+    try requireSameLengths(after: insertion, of: new, in: config)
+    return insertion
+  }
+
+  /// Checks that no entry claims the bytes and that all of them are zero.
+  private func requireFree(
+    _ bytes: Range<Int>, for new: NewExtendedCapability, at offset: Int
+  ) throws(InsertionRefusal) {
+    // Nothing is left to check for a bare header in a placeholder's place.
+    guard let end = bytes.last else { return }
+    if claimed.intersects(bytes.lowerBound...end),
+      let owner = walk.extended.first(where: { $0.knownBytes.overlaps(bytes) })
+    {
+      throw .overlaps(offset: offset, length: new.length, owner)
+    }
+    if let used = nonZero.first(from: bytes.lowerBound), used <= end {
       throw .occupied(offset: offset, firstNonZero: used)
     }
-    return replacesHead
-      ? place(new, at: offset, next: first.next & 0xFFC, link: nil)
-      : place(new, at: offset, in: config)
+  }
+
+  /// Checks that every entry of unknown length stays one.
+  ///
+  /// What lies behind such an entry may be read as its registers; if new bytes there make it state a
+  /// length, they are its registers.
+  private func requireSameLengths(
+    after insertion: CapabilityInsertion, of new: NewExtendedCapability, in config: ConfigSpace
+  ) throws(InsertionRefusal) {
+    guard walk.extended.contains(where: { $0.size == nil }) else { return }
+    let after = config.applying(insertion.patches)
+    for entry in walk.extended where entry.size == nil {
+      let length = entry.kind?.length.extendedLength(
+        at: entry.offset, version: entry.version, in: after, port: walk.port)
+      if let length, entry.offset + length <= ConfigSpace.extendedSize {
+        throw .overlaps(offset: insertion.offset, length: new.length, entry)
+      }
+    }
   }
 
   /// Links the capability behind the nearest entry below it.
@@ -75,7 +107,7 @@ extension LayoutMap {
     let before = walk.extended.filter { $0.offset < offset }.max { $0.offset < $1.offset }
     let at = before?.offset ?? ConfigSpace.extendedStart
     var header = ExtendedHeader(rawValue: config.read32(at))
-    let next = header.next & 0xFFC
+    let next = header.next
     header.next = offset
     return place(
       new, at: offset, next: next, link: ConfigPatch(offset: at, value: header.rawValue))

@@ -15,7 +15,7 @@ extension LayoutMap {
         let end = isLast ? list.offsets.upperBound : entries[index + 1].offset - 1
         if entry.offset <= end { paint(entry.offset...end, .shadow(entry), into: &result) }
       }
-      for entry in entries where entry.size != nil {
+      for entry in entries {
         paint(entry.knownBytes, .capabilityBody(entry), into: &result)
       }
       for entry in entries {

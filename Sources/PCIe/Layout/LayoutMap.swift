@@ -63,6 +63,8 @@ public struct LayoutMap: Hashable, Sendable {
         end = entry.offset - 1
       }
     }
+    // A partial read may end within a capability.
+    if size < ConfigByteSet.capacity { claimed.remove(size...ConfigByteSet.capacity - 1) }
     shadowed.subtract(claimed)
     self.claimed = claimed
     self.shadowed = shadowed
