@@ -20,6 +20,7 @@ extension SurveyLine {
       let `class`: Int?
       let subsystem: Int?
       let configSize: Int
+      let express: Bool
       let space: String
       let problem: String?
       let capabilities: [[Int?]]
@@ -64,7 +65,7 @@ extension SurveyLine {
           vendorID: try Self.number(survey.vendorID, "vendorID"),
           deviceID: try Self.number(survey.deviceID, "deviceID"),
           revision: try Self.number(survey.revision, "revision")),
-        space: try Self.space(survey),
+        space: try Self.space(survey), isExpress: survey.express,
         entries: try Self.entries(survey.capabilities, "capabilities"),
         hidden: try Self.entries(survey.hidden, "hidden"),
         stray: try Self.stray(survey.stray)),

@@ -1,4 +1,4 @@
-public import PCIe
+import PCIe
 public import Placement
 
 import Hardware
@@ -48,15 +48,13 @@ public struct SurveyLine: Hashable, Sendable {
 
   /// Surveys one device.
   ///
-  /// - Parameters:
-  ///   - device: The device.
-  ///   - layout: The layout of its config space.
-  ///   - evidence: What it shows.
-  public init(_ device: LoadedDevice, layout: LayoutMap, evidence: PlacementEvidence) {
+  /// - Parameter device: The device.
+  public init(_ device: LoadedDevice) {
+    let layout = LayoutMap(of: device.config)
     self.init(
-      evidence: evidence, classCode: device.config.classCode,
-      subsystem: layout.walk.subsystem(in: device.config), configSize: device.config.size,
-      count: 1, members: [device.name])
+      evidence: PlacementEvidence(layout: layout, of: device.config),
+      classCode: device.config.classCode, subsystem: layout.walk.subsystem(in: device.config),
+      configSize: device.config.size, count: 1, members: [device.name])
   }
 
   /// Writes the `survey` object: everything but who it is about.
@@ -69,6 +67,7 @@ public struct SurveyLine: Hashable, Sendable {
       json.integer("class", classCode)
       json.integer("subsystem", subsystem == 0 ? nil : subsystem)
       json.integer("configSize", configSize)
+      json.bool("express", evidence.isExpress)
       json.string("space", evidence.space.word)
       json.string("problem", evidence.space.problem)
       json.integer("pasid", evidence.pasid?.offset)
@@ -98,18 +97,6 @@ public struct SurveyLine: Hashable, Sendable {
     json.object { json in
       json.string("address", device.address.map { "\($0)" })
       json.string("source", device.source)
-      writeBody(to: &json)
-    }
-    json.endLine()
-  }
-
-  /// Writes the line of all its devices together.
-  ///
-  /// - Parameter json: Gets the line, with its line end.
-  func writeReduced(to json: inout JSONText) {
-    json.object { json in
-      json.integer("count", count)
-      json.strings("members", members)
       writeBody(to: &json)
     }
     json.endLine()

@@ -66,6 +66,12 @@ public struct JSONText: Sendable {
     if let value { quote(value) } else { append("null") }
   }
 
+  /// Writes a key and its value as text that was made before.
+  mutating func raw(_ text: [UInt8]) {
+    begin(nil)
+    bytes.append(contentsOf: text)
+  }
+
   /// Ends a line.
   public mutating func endLine() {
     append("\n")
@@ -97,8 +103,9 @@ public struct JSONText: Sendable {
   }
 
   private mutating func begin(_ key: String?) {
-    if needsComma { append(",") }
-    if depth > 0, depth <= lineDepth { newLine() }
+    let startsLine = depth > 0 && depth <= lineDepth
+    if needsComma { append(lineDepth > 0 && !startsLine ? ", " : ",") }
+    if startsLine { newLine() }
     if let key {
       quote(key)
       append(lineDepth > 0 ? ": " : ":")

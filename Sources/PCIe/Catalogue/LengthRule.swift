@@ -60,7 +60,7 @@ public enum LengthRule: Hashable, Sendable {
   /// The bytes that such a capability has even when its length cannot be told.
   ///
   /// The register that should state the length is the capability's own, whatever it says.
-  var minimum: Int {
+  public var minimum: Int {
     switch self {
     case .vendorByte: 3
     case .vendorField(let minimum): minimum

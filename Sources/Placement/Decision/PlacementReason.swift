@@ -14,6 +14,8 @@ public enum PlacementReason: Hashable, Sendable {
   case holeElsewhere(offset: Int)
   /// The bytes were declared free.
   case declaredFree(ClosedRange<Int>, source: String)
+  /// The function is no PCI Express function.
+  case conventional
   /// The nearest registers that no capability accounts for.
   case strayRegisters(below: Int)
   /// The offset is the one that other VMMs use.
@@ -66,6 +68,8 @@ extension PlacementReason: CustomStringConvertible {
       "all zero, but another dump of this model has a capability above or around it"
     case .declaredFree(let bytes, let source):
       "\(Self.text(bytes)) is declared free: \(source)"
+    case .conventional:
+      "the function has no PCI Express capability, so a guest does not look for extended ones"
     case .strayRegisters(let below):
       "the nearest bytes that are not zero and that no capability accounts for are at \(below.hex)"
     case .customary:

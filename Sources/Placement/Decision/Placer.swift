@@ -78,6 +78,7 @@ public struct Placer: Sendable {
   ) -> PlacementDecision {
     var reasons = [whyGraded(offset, grade)]
     reasons.append(contentsOf: contradictions())
+    if !evidence.isExpress { reasons.append(.conventional) }
     if let hidden = evidence.hiddenPASID {
       reasons.append(.hiddenPASID(offset: Int(hidden.offset)))
     }

@@ -22,6 +22,8 @@ public struct PlacementEvidence: Hashable, Sendable {
   public let model: DeviceModel
   /// Whether a capability can be added.
   public let space: SpaceState
+  /// Whether the function has a PCI Express capability, without which nobody looks for extended ones.
+  public let isExpress: Bool
   /// The extended list that the guest's list is made of, in list order.
   public let entries: [SurveyedCapability]
   /// Capabilities of the device that the kernel hides from a VMM.
@@ -34,15 +36,17 @@ public struct PlacementEvidence: Hashable, Sendable {
   /// - Parameters:
   ///   - model: The device model.
   ///   - space: Whether a capability can be added.
+  ///   - isExpress: Whether the function has a PCI Express capability.
   ///   - entries: The extended list.
   ///   - hidden: Capabilities that the kernel hides.
   ///   - stray: Non-zero dwords without an owner.
   public init(
-    model: DeviceModel, space: SpaceState, entries: [SurveyedCapability],
+    model: DeviceModel, space: SpaceState, isExpress: Bool, entries: [SurveyedCapability],
     hidden: [SurveyedCapability], stray: DwordSet
   ) {
     self.model = model
     self.space = space
+    self.isExpress = isExpress
     self.entries = entries
     self.hidden = hidden
     self.stray = stray
@@ -65,7 +69,7 @@ extension PlacementEvidence {
   public init(layout: LayoutMap, of config: ConfigSpace) {
     self.init(
       model: DeviceModel(of: config), space: SpaceState(layout.walk),
-      entries: layout.walk.extended.map(SurveyedCapability.init),
+      isExpress: layout.walk.port.portType != nil, entries: layout.walk.extended.map(SurveyedCapability.init),
       hidden: [], stray: layout.stray.extendedDwords)
   }
 
@@ -92,6 +96,7 @@ extension PlacementEvidence {
     self.init(
       model: DeviceModel(of: config),
       space: state == .usable ? SpaceState(seen.walk) : state,
+      isExpress: seen.walk.port.portType != nil,
       entries: seen.walk.extended.map(SurveyedCapability.init),
       hidden: hidden.map(SurveyedCapability.init), stray: stray.extendedDwords)
   }

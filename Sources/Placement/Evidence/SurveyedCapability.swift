@@ -39,8 +39,13 @@ public struct SurveyedCapability: Hashable, Sendable {
   public var size: UInt16? { length == 0 ? nil : length }
 
   /// The bytes that are known to be the capability's.
+  ///
+  /// Of one of unknown length, its header and the register that should state its length.
   public var knownBytes: ClosedRange<Int> {
-    let end = Int(offset) + max(Int(length), 4) - 1
+    let least =
+      length > 0
+      ? Int(length) : CapabilityCatalogue.kind(id, in: .extended)?.length.minimum ?? 0
+    let end = Int(offset) + max(least, 4) - 1
     return Int(offset)...min(end, ConfigSpace.extendedSize - 1)
   }
 

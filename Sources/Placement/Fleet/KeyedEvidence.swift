@@ -34,6 +34,7 @@ extension PlacementEvidence {
       }
     }
     mix(UInt64(model.vendorID) << 32 | UInt64(model.deviceID) << 16 | UInt64(model.revision))
+    mix(isExpress ? 1 : 0)
     for byte in "\(space)".utf8 { mix(UInt64(byte)) }
     for list in [entries, hidden] {
       mix(UInt64(list.count))

@@ -2,34 +2,23 @@ import PCIe
 
 /// Devices of one model that gave exactly the same evidence.
 public struct SurveyedShape: Hashable, Sendable {
-  /// How many member names are kept: the first ones in alphabetical order.
-  public static let memberLimit = 4
-
   /// What each of them shows, with the hash that orders shapes.
   let key: KeyedEvidence
   /// How many devices there are.
   public internal(set) var count: Int
-  /// Some of their names, sorted; at most ``memberLimit``.
-  public internal(set) var members: [String]
-
-  /// What each of them shows.
-  public var evidence: PlacementEvidence { key.evidence }
+  var names = MemberNames()
 
   init(_ key: KeyedEvidence, count: Int, members: [String]) {
     self.key = key
     self.count = count
-    self.members = []
-    for member in members { add(member) }
+    for member in members { names.add(member) }
   }
 
-  /// Keeps a name when it belongs to the first ones.
-  mutating func add(_ member: String) {
-    if members.count == Self.memberLimit, let last = members.last, member >= last { return }
-    let index = members.firstIndex { $0 >= member } ?? members.endIndex
-    if index < members.endIndex, members[index] == member { return }
-    members.insert(member, at: index)
-    if members.count > Self.memberLimit { members.removeLast() }
-  }
+  /// What each of them shows.
+  public var evidence: PlacementEvidence { key.evidence }
+
+  /// Some of their names, sorted.
+  public var members: [String] { names.names }
 }
 
 /// What all devices of one model show: small, however many there are.
@@ -103,7 +92,7 @@ public struct ModelSurvey: Hashable, Sendable {
     // The ground has this device's already; only the counts and names change.
     guard let index = shapes.firstIndex(where: { $0.key == key }) else { return }
     shapes[index].count += 1
-    shapes[index].add(name)
+    shapes[index].names.add(name)
   }
 
   /// Adds the devices of another survey of the same model.
@@ -130,7 +119,7 @@ public struct ModelSurvey: Hashable, Sendable {
   private mutating func keep(_ shape: SurveyedShape) {
     if let index = shapes.firstIndex(where: { $0.key == shape.key }) {
       shapes[index].count += shape.count
-      for member in shape.members { shapes[index].add(member) }
+      for member in shape.members { shapes[index].names.add(member) }
       return
     }
     let index = shapes.firstIndex { $0.key.digest > shape.key.digest } ?? shapes.endIndex

@@ -1,0 +1,41 @@
+public import ArgumentParser
+import HostSystem
+import SystemPackage
+
+/// The `passage` program.
+public struct Passage: ParsableCommand {
+  /// What the help says.
+  public static let configuration = CommandConfiguration(
+    commandName: "passage",
+    abstract: "PASIDs for virtual machines: where a vPASID capability can safely go, and why.",
+    version: "0.1.0",
+    subcommands: [InspectCommand.self, SurveyCommand.self, PlanCommand.self])
+
+  /// Makes the program; the parser fills it.
+  public init() {}
+
+  /// Runs the program with the arguments of the process, and ends the process.
+  ///
+  /// Exit status: 0 done, 1 unusable input or arguments, 2 refused, 3 a pin is not honoured.
+  public static func run() -> Never {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+      exit(withError: nil)
+    } catch {
+      guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+      // The parser would exit with 64; to our users, wrong arguments are unusable input.
+      var sink = ByteSink(.standardError)
+      try? sink.write(fullMessage(for: error) + "\n")
+      try? sink.flush()
+      exit(withError: ExitStatus.unusableInput)
+    }
+  }
+}
+
+/// What the program ends with.
+enum ExitStatus {
+  static let unusableInput = ExitCode(1)
+  static let refused = ExitCode(2)
+  static let pinNotHonoured = ExitCode(3)
+}

@@ -1,0 +1,64 @@
+import PCIe
+import Placement
+
+/// Reduces a survey to one line for each `survey` object that occurs, losing nothing that a plan
+/// depends on.
+final class SurveyReducer: SourceHandler {
+  private struct Group {
+    var count: Int
+    var members: MemberNames
+  }
+
+  private var groups: [[UInt8]: Group] = [:]
+  private let messages: Messages
+
+  /// Starts without devices.
+  ///
+  /// - Parameter messages: Gets problems and notes.
+  init(messages: Messages) { self.messages = messages }
+
+  func device(_ device: LoadedDevice) {
+    add(SurveyLine(device))
+  }
+
+  func surveyLine(_ bytes: Span<UInt8>, source: String, line: Int) {
+    do {
+      add(try SurveyLine([UInt8](copying: bytes), fallback: "\(source) line \(line)"))
+    } catch {
+      messages.problem(.survey(source: source, line: line, "\(error)"))
+    }
+  }
+
+  func problem(_ problem: InputProblem) { messages.problem(problem) }
+
+  func note(_ text: String) { messages.note(text) }
+
+  private func add(_ line: SurveyLine) {
+    messages.progress()
+    guard !messages.gaveUp else { return }
+    guard groups.count < FleetSurvey.limit else {
+      messages.giveUp("\(FleetError.tooDiverse(limit: FleetSurvey.limit))")
+      return
+    }
+    var json = JSONText()
+    line.writeBody(to: &json)
+    var group = groups[json.bytes] ?? Group(count: 0, members: MemberNames())
+    group.count += line.count
+    for member in line.members { group.members.add(member) }
+    groups[json.bytes] = group
+  }
+
+  /// The reduced lines, in an order that does not depend on that of the input.
+  func write(to send: ([UInt8]) -> Void) {
+    for (body, group) in groups.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+      var json = JSONText()
+      json.object { json in
+        json.integer("count", group.count)
+        json.strings("members", group.members.names)
+        json.raw(body)
+      }
+      json.endLine()
+      send(json.bytes)
+    }
+  }
+}
