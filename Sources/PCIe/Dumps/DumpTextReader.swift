@@ -46,8 +46,8 @@ public struct DumpTextReader: Sendable {
   /// - Parameters:
   ///   - text: Bytes that follow those of the last call; they may end anywhere, also within a line.
   ///   - event: Called for each device and each error as soon as it is known, in their order.
-  /// - Complexity: O(n) in the length of the chunk; a device costs two allocations, of its bytes
-  ///   and its title, a line none.
+  /// - Complexity: O(n) in the length of the chunk; a device costs three allocations, of its bytes,
+  ///   its title and its address, a row none.
   public mutating func consume(_ text: Span<UInt8>, _ event: (DumpEvent) -> Void) {
     var at = 0
     if partial.isStarted {
