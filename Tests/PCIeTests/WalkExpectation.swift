@@ -166,6 +166,8 @@ struct WalkExpectation {
         "legacy pointer at 0x34 names 0x40, but only 64 bytes were read"
       ], broken: [.legacy]),
     "128 bytes": .init(legacy: "10@40+52 14@74+? 12@7c+?", space: .notRead(size: 128)),
+    "128 bytes that end within MSI-X": .init(
+      legacy: "10@40+52 11@78+12", space: .notRead(size: 128)),
     "256 bytes": .init(space: .notRead(size: 256)),
     "no extended space": .init(space: .absent),
     "all ones": .init(

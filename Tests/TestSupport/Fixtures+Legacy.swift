@@ -74,6 +74,10 @@ extension Fixtures {
       $0.put32(0x0003_7C14, at: 0x74)
       $0.put32(0x0000_0012, at: 0x7C)
     },
+    made("128 bytes that end within MSI-X", size: 128) {
+      $0.put8(0x78, at: 0x41)
+      $0.put32(0x0000_0011, at: 0x78)
+    },
     made("256 bytes", size: 256) { _ in },
     made("no extended space") { device in
       for offset in stride(from: 0x100, to: 0x1000, by: 4) { device.put32(.max, at: offset) }
