@@ -69,7 +69,7 @@ struct DumpsReaderTests {
       ("6a:01.0", PCIAddress(bus: 0x6A, device: 1, function: 0), ""),
       ("6A:1F.7 ", PCIAddress(bus: 0x6A, device: 0x1F, function: 7), ""),
       ("0000:6a:01.0\tbe", PCIAddress(bus: 0x6A, device: 1, function: 0), "be"),
-      ("1:6a:01.0 x", PCIAddress(domain: 1, bus: 0x6A, device: 1, function: 0), "x"),
+      ("0001:6a:01.0 x", PCIAddress(domain: 1, bus: 0x6A, device: 1, function: 0), "x"),
       (
         "10000:e1:00.0 00: 11 22:33.4 ",
         PCIAddress(domain: 0x10000, bus: 0xE1, device: 0, function: 0),

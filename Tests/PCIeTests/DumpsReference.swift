@@ -94,7 +94,7 @@ enum DumpsReference {
       case let slot = parts[parts.count - 1].split(
         separator: ".", omittingEmptySubsequences: false),
       slot.count == 2, slot[0].utf8.count == 2, slot[1].utf8.count == 1,
-      parts.count == 2 || (1...8).contains(parts[0].utf8.count),
+      parts.count == 2 || (4...8).contains(parts[0].utf8.count),
       (parts.dropLast() + slot).allSatisfy({ $0.utf8.allSatisfy { digit($0) } }),
       let domain = parts.count == 3 ? UInt32(parts[0], radix: 16) : 0,
       let bus = UInt8(parts[parts.count - 2], radix: 16),

@@ -120,7 +120,7 @@ struct InsertionTests {
       ),
       (
         "all ones", 0xFF8,
-        "the capability list is broken: the function does not answer: offset 0x0 reads all ones"
+        "the capability list is broken: the function does not answer: offsets 0x0 and 0x8 read all ones"
       ),
       (
         "aliased", 0xFF8,

@@ -173,12 +173,12 @@ struct WalkExpectation {
     "all ones": .init(
       legacy: "", space: .absent,
       problems: [
-        "the function does not answer: offset 0x0 reads all ones"
+        "the function does not answer: offsets 0x0 and 0x8 read all ones"
       ], broken: [.legacy, .extended]),
     "64 bytes of ones": .init(
       legacy: "", space: .absent,
       problems: [
-        "the function does not answer: offset 0x0 reads all ones"
+        "the function does not answer: offsets 0x0 and 0x8 read all ones"
       ], broken: [.legacy, .extended]),
     "all zeros": .init(legacy: "", space: .empty),
     "aliased": .init(

@@ -27,7 +27,7 @@ public enum ReferenceWalk {
     func dword(_ at: Int) -> Int {
       Int(bytes[at]) | Int(bytes[at + 1]) << 8 | Int(bytes[at + 2]) << 16 | Int(bytes[at + 3]) << 24
     }
-    if dword(0) == 0xFFFF_FFFF { return ([], false) }
+    if dword(0) == 0xFFFF_FFFF, dword(8) == 0xFFFF_FFFF { return ([], false) }
     guard bytes.count == 4096 else { return ([], true) }
     if dword(0x100) == 0 || dword(0x100) == 0xFFFF_FFFF { return ([], true) }
     if stride(from: 0, to: 4096, by: 256).allSatisfy({ dword($0) == dword(0) }) {
@@ -54,7 +54,7 @@ public enum ReferenceWalk {
 
   /// The entries of the legacy list, and whether it ended with a pointer of zero.
   public static func legacy(_ bytes: [UInt8]) -> (entries: [ReferenceEntry], isIntact: Bool) {
-    if bytes.prefix(4).allSatisfy({ $0 == 0xFF }) { return ([], false) }
+    if (bytes.prefix(4) + bytes[8..<12]).allSatisfy({ $0 == 0xFF }) { return ([], false) }
     guard bytes[6] & 0x10 != 0 else { return ([], true) }
     var entries: [ReferenceEntry] = []
     var aligned = true

@@ -49,7 +49,8 @@ struct InspectCommand: ParsableCommand {
 
   func validate() throws {
     guard !json || !emitConfig else {
-      throw ValidationError("--json and --emit-config exclude each other: both print to standard output")
+      throw ValidationError(
+        "--json and --emit-config exclude each other: both print to standard output")
     }
   }
 

@@ -106,7 +106,8 @@ enum PinFile {
     for layout in layouts {
       var entries: [SurveyedCapability] = []
       for row in layout {
-        guard row.count == 3, let offset = UInt16(exactly: row[0]), (0x100...0xFFC).contains(offset),
+        guard row.count == 3, let offset = UInt16(exactly: row[0]),
+          (0x100...0xFFC).contains(offset),
           let id = UInt16(exactly: row[1]), let version = UInt8(exactly: row[2])
         else {
           throw .json(source: path, "layouts has an entry that is not [offset, id, version]")

@@ -1,6 +1,8 @@
 import Placement
 
-/// The JSON form of a plan. Its keys and their meanings are stable.
+/// The JSON form of a plan.
+///
+/// Its keys and their meanings are stable.
 public enum PlanJSON {
   /// Writes `{"models":[…]}`.
   ///

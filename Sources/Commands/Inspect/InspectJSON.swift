@@ -1,7 +1,9 @@
 import PCIe
 import Placement
 
-/// The JSON form of an inspection. Its keys and their meanings are stable.
+/// The JSON form of an inspection.
+///
+/// Its keys and their meanings are stable.
 public enum InspectJSON {
   /// Writes `{"devices":[…]}`.
   ///

@@ -39,7 +39,8 @@ enum QuirkFile {
         }
       }
       func number<T: FixedWidthInteger>(_ key: CodingKeys) throws -> T {
-        let value = try (try? values.decode(Int.self, forKey: key))
+        let value =
+          try (try? values.decode(Int.self, forKey: key))
           ?? parseNumber(values.decode(String.self, forKey: key))
         guard let value, let number = T(exactly: value) else {
           throw DecodingError.dataCorruptedError(

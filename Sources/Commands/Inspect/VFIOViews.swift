@@ -31,7 +31,8 @@ enum VFIOViews {
             == (view.config.vendorID, view.config.deviceID)
       else {
         throw .view(
-          "\(view.name) is another device than \(device.name): expected the same vendor and device ID")
+          "\(view.name) is another device than \(device.name): expected the same vendor and device ID"
+        )
       }
       views[index] = view.config
     }

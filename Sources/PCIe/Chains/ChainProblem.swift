@@ -59,7 +59,7 @@ extension ChainProblem: CustomStringConvertible {
   public var description: String {
     switch self {
     case .absent:
-      "the function does not answer: its identity and class read all ones"
+      "the function does not answer: offsets 0x0 and 0x8 read all ones"
     case .unaligned(let list, let at, let value):
       "\(list) pointer at \(at.hex) is not dword-aligned: \(value.hex)"
     case .outOfRange(let list, let at, let value):

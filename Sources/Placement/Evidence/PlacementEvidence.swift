@@ -69,7 +69,8 @@ extension PlacementEvidence {
   public init(layout: LayoutMap, of config: ConfigSpace) {
     self.init(
       model: DeviceModel(of: config), space: SpaceState(layout.walk),
-      isExpress: layout.walk.port.portType != nil, entries: layout.walk.extended.map(SurveyedCapability.init),
+      isExpress: layout.walk.port.portType != nil,
+      entries: layout.walk.extended.map(SurveyedCapability.init),
       hidden: [], stray: layout.stray.extendedDwords)
   }
 
