@@ -26,6 +26,8 @@ public enum PlacementReason: Hashable, Sendable {
   // What refuses.
   /// The function already shows a PASID capability.
   case present(offset: Int)
+  /// Where the capability would go for a VMM that VFIO hides the present one from.
+  case behindVFIO(offset: Int, Grade)
   /// The user asked for an offset, which is not needed.
   case askedNotNeeded(offset: Int)
   /// A PASID capability of the device that the kernel hides.
@@ -78,6 +80,8 @@ extension PlacementReason: CustomStringConvertible {
       "the place that other VMMs use, \(Candidates.customaryOffset.hex), is \(grade)"
     case .present(let offset):
       "the function shows a PASID capability at \(offset.hex): nothing is synthesised"
+    case .behindVFIO(let offset, let grade):
+      "VFIO hides it from a VMM: for such a VMM, \(offset.hex) is \(grade) (--vfio-view tells all)"
     case .askedNotNeeded(let offset):
       "the offset asked for, \(offset.hex), is not needed"
     case .hiddenPASID(let offset):

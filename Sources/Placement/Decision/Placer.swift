@@ -64,13 +64,18 @@ public struct Placer: Sendable {
   private func present(_ pasid: SurveyedCapability, asked: Int?) -> PlacementDecision {
     let offset = Int(pasid.offset)
     var reasons: [PlacementReason] = [.present(offset: offset)]
+    var others: [PlacementDecision.Alternative] = []
+    if evidence.space == .usable {
+      let candidates = Candidates(on: model?.ground ?? own, declared: declared)
+      // An operator who looks at the device itself mostly means to pass it through.
+      if let best = candidates.best {
+        reasons.append(.behindVFIO(offset: best.offset, best.grade))
+      }
+      others = alternatives(candidates, except: offset)
+    }
     if let asked, asked != offset { reasons.append(.askedNotNeeded(offset: asked)) }
-    let usable = evidence.space == .usable
     return PlacementDecision(
-      outcome: .present(offset: offset), reasons: reasons,
-      alternatives: usable
-        ? alternatives(Candidates(on: model?.ground ?? own, declared: declared), except: offset)
-        : [])
+      outcome: .present(offset: offset), reasons: reasons, alternatives: others)
   }
 
   private func placed(
