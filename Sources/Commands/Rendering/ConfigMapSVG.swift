@@ -196,7 +196,7 @@ struct MapPicture {
 
   private mutating func drawNote(_ note: String, mark: String, _ style: String) {
     let room = SVGText.Font.text.columns(in: MapFrame.width - 2 * MapFrame.margin - 14)
-    for (index, line) in note.printable(limit: 300).wrapped(to: room).enumerated() {
+    for (index, line) in note.plainLine(limit: 300).wrapped(to: room).enumerated() {
       if index == 0 { svg.text(MapFrame.margin, y, mark, .text, style) }
       svg.text(MapFrame.margin + 14, y, line, .text)
       y += 18

@@ -6,7 +6,7 @@ import Placement
 extension InspectedDevice {
   /// What to call the device: its address and what its source calls it.
   var heading: String {
-    let title = device.title.printable().trimmed
+    let title = device.title.plainLine().trimmed
     let name = title.isEmpty ? ids : title
     return device.address.map { "\($0) \(name)" } ?? name
   }
@@ -20,7 +20,7 @@ extension InspectedDevice {
   var facts: [String] {
     let config = device.config
     // Without a title the heading has the IDs.
-    let isTitled = !device.title.printable().trimmed.isEmpty
+    let isTitled = !device.title.plainLine().trimmed.isEmpty
     var facts = (isTitled ? [ids] : []) + ["revision \(config.revision.hex(digits: 2))"]
     let word = ClassWords.base(UInt8(config.classCode >> 16))
     facts.append("class \(config.classCode.hex(digits: 6))" + (word.map { " (\($0))" } ?? ""))
@@ -42,7 +42,7 @@ extension InspectedDevice {
 
   /// Where the device was read from.
   var origin: String {
-    device.source.printable() + (device.line.map { ", line \($0)" } ?? "")
+    device.source.plainLine() + (device.line.map { ", line \($0)" } ?? "")
   }
 
   /// The decision in one line.

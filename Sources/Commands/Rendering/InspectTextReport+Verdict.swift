@@ -8,7 +8,7 @@ extension TextPage {
     add()
     add(device.verdict, behind: "", device.decision.outcome.tint)
     for reason in device.decision.reasons {
-      add("\(reason)".printable(), behind: "  • ")
+      add("\(reason)".plainLine(), behind: "  • ")
     }
     add()
     if let promise = device.promise(capability) { addFact("capability", promise) }

@@ -6,7 +6,7 @@ extension String {
   ///
   /// - Parameter limit: The columns to keep; what is cut off leaves an ellipsis.
   /// - Returns: The text on one line.
-  func printable(limit: Int = 400) -> String {
+  func plainLine(limit: Int = 400) -> String {
     var result = ""
     var used = 0
     for scalar in unicodeScalars {

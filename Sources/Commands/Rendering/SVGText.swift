@@ -69,7 +69,7 @@ struct SVGText {
   /// The text for element content or a quoted attribute, without what XML 1.0 forbids.
   static func escaped(_ text: String) -> String {
     var result = ""
-    for scalar in text.printable(limit: 2000).unicodeScalars {
+    for scalar in text.plainLine(limit: 2000).unicodeScalars {
       switch scalar {
       case "&": result += "&amp;"
       case "<": result += "&lt;"
