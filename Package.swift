@@ -51,5 +51,9 @@ let package = Package(
     .testTarget(
       name: "PCIeTests", dependencies: ["Hardware", "PCIe", "TestSupport"],
       swiftSettings: settings),
+    .testTarget(
+      name: "CommandsTests",
+      dependencies: ["Commands", "Hardware", "PCIe", "Placement", "TestSupport"],
+      swiftSettings: settings),
   ]
 )

@@ -4,22 +4,26 @@ import Testing
 
 @Suite("Picture of the map") struct ConfigMapSVGTests {
   private func draw(_ device: LoadedDevice) throws -> String {
-    let inspected = try #require(Fixture.inspect(device))
+    let inspected = try #require(Devices.inspect(device))
     return ConfigMapSVG.svg(inspected, capability: PASIDCapability())
   }
 
-  @Test(arguments: Fixture.all) func isSound(device: LoadedDevice) throws {
+  @Test(arguments: Devices.all) func isSound(device: LoadedDevice) throws {
     try check(SVGDocument(draw(device)))
+  }
+
+  @Test func isSoundForOtherSpaces() throws {
+    for device in Devices.spaces { try check(SVGDocument(draw(device))) }
   }
 
   @Test func survivesNoise() throws {
     for seed in 1000..<1150 as Range<UInt64> {
-      try check(SVGDocument(draw(Fixture.noise(seed: seed))))
+      try check(SVGDocument(draw(Devices.noise(seed: seed))))
     }
   }
 
   /// Well-formed (the parser has said so), inside its page, and no text upon another.
-  func check(_ document: SVGDocument) {
+  private func check(_ document: SVGDocument) {
     let page = document.page
     #expect(document.rectangles.allSatisfy { $0.lies(within: page) })
     let texts = document.texts
@@ -31,7 +35,7 @@ import Testing
     }
   }
 
-  @Test(arguments: Fixture.all) func tilesTheMap(device: LoadedDevice) throws {
+  @Test(arguments: Devices.all) func tilesTheMap(device: LoadedDevice) throws {
     // Cells are dwords of 12 pixels: what is drawn must add up to the bytes, with no overlap.
     let document = try SVGDocument(draw(device))
     let fills = [
@@ -46,7 +50,7 @@ import Testing
   }
 
   @Test func standsAlone() throws {
-    let source = try draw(Fixture.oddities)
+    let source = try draw(Devices.oddities)
     let root = try SVGDocument(source).elements[0]
     #expect(root.attributes["role"] == "img")
     #expect(root.attributes["aria-label"]?.contains("vPASID at") == true)
@@ -57,14 +61,14 @@ import Testing
   }
 
   @Test func textOfOthersStaysText() throws {
-    let document = try SVGDocument(draw(Fixture.hostile))
+    let document = try SVGDocument(draw(Devices.hostile))
     #expect(document.all("script").isEmpty)
     #expect(
       document.all("title")[0].content.contains("]]><script>alert(1)</script>]0;x e\u{301} 漢字"))
   }
 
   @Test func namesWhatDoesNotFitBesideTheMap() throws {
-    let texts = try SVGDocument(draw(Fixture.sample)).texts
+    let texts = try SVGDocument(draw(Devices.sample)).texts
     let beside = texts.filter { $0.box.left > 844 }.map(\.text)
     #expect(
       beside == [
@@ -76,13 +80,13 @@ import Testing
   }
 
   @Test func keepsTheChosenPlaceInACrowd() throws {
-    let texts = try SVGDocument(draw(Fixture.crowded)).texts.map(\.text)
+    let texts = try SVGDocument(draw(Devices.crowded)).texts.map(\.text)
     #expect(texts.contains("0xff8 vPASID 8 B"))
     #expect(texts.contains { $0.hasPrefix("and ") && $0.hasSuffix(" more") })
   }
 
   @Test func tellsRangesInTooltips() throws {
-    let titles = try SVGDocument(draw(Fixture.oddities)).all("title").map(\.content)
+    let titles = try SVGDocument(draw(Devices.oddities)).all("title").map(\.content)
     #expect(titles.contains("not zero, unclaimed, 0x801-0x801, 1 B"))
     #expect(
       titles.contains(

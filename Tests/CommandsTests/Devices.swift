@@ -1,22 +1,9 @@
 import Commands
 import PCIe
+import TestSupport
 
-/// A repeatable source of noise (SplitMix64).
-struct Noise: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
-  }
-}
-
-enum Fixture {
+/// Devices that the reports are made of.
+enum Devices {
   /// The sample device: it shows a PASID capability.
   static let sample = LoadedDevice(
     address: SampleDevice.address, source: "sample", config: SampleDevice.sapphireRapidsDSA)
@@ -82,6 +69,15 @@ enum Fixture {
       + String(repeating: "long", count: 500),
     config: filled(with: 0, size: 256))
 
+  /// The real dumps that stand beside the project, and the spaces that other tests are made of.
+  static let spaces =
+    RealDumps.all.map {
+      LoadedDevice(address: SampleDevice.address, source: $0.file, config: $0.config)
+    }
+    + Fixtures.all.map {
+      LoadedDevice(address: nil, source: "\($0)", config: $0.config)
+    }
+
   static let all = [sample, withoutPASID, oddities, emptyList, lost, crowded, hostile]
 
   static func filled(with byte: UInt8, size: Int) -> ConfigSpace {
@@ -92,7 +88,7 @@ enum Fixture {
 
   /// A space of noise: sparse, dense, or with a list of noise.
   static func noise(seed: UInt64) -> LoadedDevice {
-    var noise = Noise(seed: seed)
+    var noise = SplitMix64(seed: seed)
     let size = ConfigSpace.sizes.randomElement(using: &noise) ?? 4096
     var builder = ConfigSpaceBuilder(size: size)
     let count = [10, 200, 6000].randomElement(using: &noise) ?? 0

@@ -35,6 +35,7 @@ enum Golden {
 
     PASID at 0x230: already present
       • the function shows a PASID capability at 0x230: nothing is synthesised
+      • VFIO hides it from a VMM: for such a VMM, 0xff8 is likely (--vfio-view tells all)
 
       capability    20 bits, no execute, privileged mode
       alternatives  likely 0xff8; risky 0x238, 0x228, 0x218, 0x1f8, 0x158, 0x148
@@ -177,7 +178,7 @@ enum Golden {
     from lost
 
     Legacy capabilities  no answer
-      ✗ the function does not answer: its identity and class read all ones
+      ✗ the function does not answer: offsets 0x0 and 0x8 read all ones
 
     Extended capabilities  no answer
 
@@ -188,8 +189,7 @@ enum Golden {
       -  no answer, reads all ones  4096 B
 
     vPASID: refused
-      • the capability list is broken: the function does not answer: its identity and class read all
-        ones
+      • the capability list is broken: the function does not answer: offsets 0x0 and 0x8 read all ones
 
       option        none
 
