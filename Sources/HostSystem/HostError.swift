@@ -16,6 +16,9 @@ public struct HostError: Error, Hashable, Sendable, CustomStringConvertible {
     case inspect
     /// Putting a finished file in its place.
     case rename
+
+    /// The operation as it follows "cannot".
+    var words: String { self == .inspect ? "tell what it is" : rawValue }
   }
 
   /// The file; `-` for standard input or output.
@@ -38,5 +41,5 @@ public struct HostError: Error, Hashable, Sendable, CustomStringConvertible {
   }
 
   /// The failure in words.
-  public var description: String { "\(path): cannot \(operation.rawValue): \(errno)" }
+  public var description: String { "\(path): cannot \(operation.words): \(errno)" }
 }

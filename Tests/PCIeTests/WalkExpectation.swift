@@ -108,8 +108,8 @@ struct WalkExpectation {
       problems: [
         "IDE at 0xf80 has 232 bytes and runs past 0xfff"
       ]),
-    "conventional bridge": .init(legacy: "01@50+8 0d@60+8", space: .notRead(size: 256)),
-    "CardBus bridge": .init(legacy: "01@a0+8", space: .notRead(size: 256)),
+    "conventional bridge": .init(legacy: "01@50+8 0d@60+8", space: .absent),
+    "CardBus bridge": .init(legacy: "01@a0+8", space: .absent),
     "status bit clear": .init(legacy: "", extended: "0f@100+8"),
     "48 legacy entries": .init(
       legacy: row(of: "04", from: 0x40, count: 48, length: "4"), space: .empty),

@@ -70,6 +70,7 @@ struct PlanCommand: ParsableCommand {
     SourceLoader(handler: reader).load(sources)
     if messages.gaveUp { throw ExitStatus.unusableInput }
     let plans = reader.fleet.plan(declarations)
+    if plans.isEmpty, !json { throw ExitStatus.unusableInput }
     var sink = ByteSink()
     if json {
       var text = JSONText(lineDepth: 4)

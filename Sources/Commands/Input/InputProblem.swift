@@ -17,6 +17,8 @@ public enum InputProblem: Error, Hashable, Sendable {
   case surveyNotUsable(source: String, line: Int)
   /// A file or a device that cannot be read.
   case host(HostError)
+  /// Something that is neither an address nor a path.
+  case noSuchSource(String)
   /// A BDF of a device that this machine does not have.
   case noSuchDevice(PCIAddress)
   /// A JSON file that says something else than expected.
@@ -47,6 +49,9 @@ extension InputProblem: CustomStringConvertible {
         "\(source): line \(line): a survey line holds no config bytes: expected a dump (survey "
         + "lines go to `passage plan` or `passage survey --merge`)"
     case .host(let error): return "\(error)"
+    case .noSuchSource(let source):
+      return "\(source): no such file or folder: expected an address (0000:6a:01.0 or 6a:01.0), a "
+        + "file, a folder, or - for standard input"
     case .noSuchDevice(let address):
       return "\(address): no such device on this machine: expected an address that `lspci -D` lists"
     case .json(let source, let why): return "\(source): \(why)"

@@ -1,5 +1,6 @@
 import HostSystem
 import PCIe
+import SystemPackage
 
 /// Finds the sources that a user names: devices of this machine, files, folders, standard input.
 struct SourceLoader {
@@ -47,7 +48,7 @@ struct SourceLoader {
         return
       }
     } catch {
-      handler.problem(.host(error))
+      handler.problem(error.errno == .noSuchFileOrDirectory ? .noSuchSource(path) : .host(error))
       return
     }
     var found = FolderCount()

@@ -80,6 +80,8 @@ public struct Capability: Hashable, Sendable {
 extension Capability {
   /// ID of the extended capability "Process Address Space ID" (`PCI_EXT_CAP_ID_PASID`).
   public static let pasidID: UInt16 = 0x001B
+  /// ID of the legacy capability "PCI-X" (`PCI_CAP_ID_PCIX`).
+  public static let pciXID: UInt16 = 0x07
   /// ID of the legacy capability "PCI Express" (`PCI_CAP_ID_EXP`).
   public static let pciExpressID: UInt16 = 0x10
 }

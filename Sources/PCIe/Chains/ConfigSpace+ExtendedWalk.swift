@@ -7,7 +7,11 @@ extension ConfigSpace {
   /// Follows the list from 0x100 on, PCI Express Base Specification 7.6.
   func walkExtended(into walk: inout CapabilityWalk) {
     guard size == Self.extendedSize else {
-      walk.extendedSpace = .notRead(size: size)
+      // 256 bytes of a function that is neither PCI Express nor PCI-X are all it has.
+      let isComplete =
+        size == 256 && walk.port.portType == nil && walk.isIntact(.legacy)
+        && walk.first(Capability.pciXID, in: .legacy) == nil
+      walk.extendedSpace = isComplete ? .absent : .notRead(size: size)
       return
     }
     let first = read32(Self.extendedStart)
