@@ -17,8 +17,12 @@ let package = Package(
   name: "Passage",
   products: [
     .executable(name: "passage", targets: ["passage"]),
+    .library(name: "Hardware", targets: ["Hardware"]),
     .library(name: "PCIe", targets: ["PCIe"]),
     .library(name: "Placement", targets: ["Placement"]),
+    // For the benchmarks, which measure what the commands are made of.
+    .library(name: "HostSystem", targets: ["HostSystem"]),
+    .library(name: "Commands", targets: ["Commands"]),
   ],
   dependencies: [
     // Command line parsing, help and shell completion: nobody should write these again.
