@@ -17,6 +17,22 @@ struct ByteReadingTests {
     }
   }
 
+  @Test("spans of every length are the same, and no longer with any byte changed")
+  func sameness() {
+    for count in 0...140 {
+      let bytes = (0..<count).map { UInt8($0 * 37 & 0xFF) }
+      var other = bytes
+      #expect(bytes.span.hasSameBytes(as: other.span))
+      for index in 0..<count {
+        other[index] ^= 1 << UInt8(index & 7)
+        #expect(!bytes.span.hasSameBytes(as: other.span))
+        other[index] = bytes[index]
+      }
+      other.append(0)
+      #expect(!bytes.span.hasSameBytes(as: other.span) && !other.span.hasSameBytes(as: bytes.span))
+    }
+  }
+
   @Test("offsets at the ends of Int", arguments: [Int.min, .min + 1, -1, .max - 7, .max])
   func extremes(offset: Int) {
     let bytes: [UInt8] = [1, 2, 3, 4, 5, 6, 7, 8]

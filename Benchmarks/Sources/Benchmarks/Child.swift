@@ -30,7 +30,7 @@ enum Child {
     }
     // Every copy lives until the child has ended, and a nil ends the list.
     var argv = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
-    defer { for unsafe argument in unsafe argv { unsafe free(argument) } }
+    defer { for unsafeargument in unsafe argv { unsafe free(argument) } }
     let clock = ContinuousClock()
     let start = clock.now
     var id: pid_t = 0
