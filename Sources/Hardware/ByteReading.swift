@@ -24,6 +24,7 @@ extension Span where Element == UInt8 {
   /// Whether both spans hold the same bytes.
   ///
   /// - Parameter other: The other bytes.
+  /// - Returns: `false` also when the spans differ in length.
   /// - Complexity: O(n); 32 bytes are compared at a time.
   public func hasSameBytes(as other: Span<UInt8>) -> Bool {
     guard count == other.count else { return false }

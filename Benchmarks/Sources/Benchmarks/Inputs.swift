@@ -24,6 +24,7 @@ enum Inputs {
   ///   - count: The number of lines.
   ///   - isSpaced: Whether a space follows each colon between keys and values, as other writers of
   ///     JSON do it.
+  /// - Throws: What keeps standard output from being written.
   static func lines(_ count: Int, isSpaced: Bool) throws {
     let models = Zoo.layouts(200, seed: 2)
     let shapes = models + models.map(Zoo.rearranged)

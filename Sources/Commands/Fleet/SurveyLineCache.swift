@@ -95,7 +95,7 @@ struct SurveyLineCache {
 /// The first few names of devices on cut lines; a string is made only of a name that is kept.
 struct CutNames {
   private var kept = MemberNames()
-  /// The last name that is kept, once no more can be kept without dropping one. ASCII only.
+  /// The last name that is kept, once no more can be kept without dropping one; ASCII only.
   private var limit: [UInt8] = []
   /// Its first eight bytes, the first one highest: names that start with more come behind it.
   private var head = UInt64.max
