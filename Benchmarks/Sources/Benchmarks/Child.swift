@@ -30,7 +30,7 @@ enum Child {
     }
     // Every copy lives until the child has ended, and a nil ends the list.
     var argv = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
-    defer { for unsafeargument in unsafe argv { unsafe free(argument) } }
+    defer { unsafe argv.forEach { unsafe free($0) } }
     let clock = ContinuousClock()
     let start = clock.now
     var id: pid_t = 0
