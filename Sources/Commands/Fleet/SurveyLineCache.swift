@@ -34,9 +34,18 @@ struct SurveyLineCache {
     return entry.key
   }
 
-  /// Remembers what the object of a cut line means.
-  mutating func remember(_ key: KeyedEvidence, _ cut: Cut, in line: Span<UInt8>) {
+  /// Remembers what the object of a cut line means, when the line is just as this program writes it.
+  ///
+  /// In any other line, keys behind the object could say more about its devices.
+  mutating func remember(
+    _ key: KeyedEvidence, of parsed: SurveyLine, _ cut: Cut, in line: Span<UInt8>
+  ) {
     let body = line.extracting(cut.bodyStart..<line.count)
+    var json = JSONText()
+    json.object { parsed.writeBody(to: &$0) }
+    // From behind `{"survey":` on.
+    guard json.bytes.span.extracting(droppingFirst: Self.surveyKey.count).isEqual(to: body)
+    else { return }
     if size + body.count > Self.byteLimit {
       entries.removeAll()
       size = 0
@@ -83,9 +92,13 @@ extension Span where Element == UInt8 {
     guard starts(with: key, at: at) else { return nil }
     let start = at + key.count
     guard let end = firstIndex(of: UInt8(ascii: "\""), from: start) else { return nil }
-    for index in start..<end where self[index] == UInt8(ascii: "\\") { return nil }
+    for index in start..<end where self[index] == UInt8(ascii: "\\") || self[index] < 0x20 {
+      return nil
+    }
+    guard let text = String(validating: [UInt8](copying: extracting(start..<end)), as: UTF8.self)
+    else { return nil }
     at = end + 1
-    return String(copying: extracting(start..<end))
+    return text
   }
 
   /// A hash of the bytes from `start` on, eight at a time.
@@ -116,12 +129,5 @@ extension Span where Element == UInt8 {
       at += 1
     }
     return true
-  }
-}
-
-extension String {
-  /// The text of some UTF-8 bytes; what is not UTF-8 becomes replacement characters.
-  init(copying span: Span<UInt8>) {
-    self.init(decoding: [UInt8](copying: span), as: UTF8.self)
   }
 }
