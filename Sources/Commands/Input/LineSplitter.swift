@@ -47,7 +47,6 @@ struct LineSplitter {
       carried.removeAll()
       return
     }
-    carried.reserveCapacity(carried.count + piece.count)
     for index in piece.indices { carried.append(piece[index]) }
   }
 
