@@ -8,8 +8,8 @@ public enum SampleDevice {
   /// ATS, PASID and PRI.
   public static let sapphireRapidsDSA: ConfigSpace = {
     var device = ConfigSpaceBuilder()
-    // Memory and bus master enabled, INTx off; a capability list; class 0x088000.
-    device.put32(0x0B25_8086, 0x0010_0546, 0x0880_0000, at: 0x00)
+    // Memory, bus master, parity and SERR# enabled; a capability list; class 0x088000.
+    device.put32(0x0B25_8086, 0x0010_0146, 0x0880_0000, at: 0x00)
     // BAR0 64 KiB of registers and BAR2 128 KiB of portals, both 64-bit prefetchable.
     device.put32(0xFFF4_000C, 0x206F, 0xFFF0_000C, 0x206F, at: 0x10)
     device.put16(0x8086, at: 0x2C)
