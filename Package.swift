@@ -56,6 +56,16 @@ let package = Package(
       name: "PCIeTests", dependencies: ["Hardware", "PCIe", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
+      name: "PlacementTests", dependencies: ["Hardware", "PCIe", "Placement", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "InputAndFleetTests",
+      dependencies: [
+        "Commands", "Hardware", "HostSystem", "PCIe", "Placement", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: settings),
+    .testTarget(
       name: "CommandsTests",
       dependencies: ["Commands", "Hardware", "PCIe", "Placement", "TestSupport"],
       swiftSettings: settings),

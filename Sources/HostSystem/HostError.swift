@@ -41,5 +41,10 @@ public struct HostError: Error, Hashable, Sendable, CustomStringConvertible {
   }
 
   /// The failure in words.
-  public var description: String { "\(path): cannot \(operation.words): \(errno)" }
+  public var description: String { "\(name): cannot \(operation.words): \(errno)" }
+
+  private var name: String {
+    guard path == "-" else { return path }
+    return operation == .write ? "standard output" : "standard input"
+  }
 }

@@ -26,6 +26,8 @@ struct SurveyCommand: ParsableCommand {
     if merge {
       let reducer = SurveyReducer(messages: messages)
       SourceLoader(handler: reducer).load(sources)
+      // A reduction of a part would pass for one of the whole.
+      if messages.gaveUp { throw ExitStatus.unusableInput }
       var sink = ByteSink()
       var failure: HostError?
       reducer.write { bytes in

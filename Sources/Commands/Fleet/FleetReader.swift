@@ -28,7 +28,7 @@ final class FleetReader: SourceHandler {
       let parsed = try SurveyLine([UInt8](copying: bytes), fallback: "\(source) line \(line)")
       let key = KeyedEvidence(parsed.evidence)
       add(key, count: parsed.count, names: parsed.members)
-      if let cut { add(cache.remember(key, cut, in: bytes)) }
+      if let cut { add(cache.remember(key, of: parsed, cut, in: bytes)) }
     } catch {
       messages.problem(.survey(source: source, line: line, "\(error)"))
     }

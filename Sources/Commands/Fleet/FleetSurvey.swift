@@ -17,7 +17,7 @@ public struct FleetSurvey: Sendable {
   public init() {}
 
   /// The number of devices.
-  public var members: Int { models.reduce(0) { $0 + $1.members } }
+  public var members: Int { models.reduce(0) { DeviceCount.sum($0, $1.members) } }
 
   /// Adds devices that all show the same.
   ///

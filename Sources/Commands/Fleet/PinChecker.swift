@@ -68,7 +68,11 @@ final class PinChecker: SourceHandler {
   private func check(_ evidence: PlacementEvidence, count: Int, names: [String]) {
     messages.progress()
     let breach = pin.breach(by: evidence, declarations: declarations)
-    if breach == nil { honoured += count } else { broken += count }
+    if breach == nil {
+      honoured = DeviceCount.sum(honoured, count)
+    } else {
+      broken = DeviceCount.sum(broken, count)
+    }
     let more = count - names.count
     let who = names.joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
     guard json != nil else {

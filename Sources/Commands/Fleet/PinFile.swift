@@ -6,26 +6,6 @@ enum PinFile {
   /// The version of the format that this program writes and reads.
   static let schema = 1
 
-  private struct File: Decodable {
-    struct Capability: Decodable {
-      let pasidBits: Int
-      let exec: Bool
-      let priv: Bool
-    }
-    struct Model: Decodable {
-      let vendorID: UInt16
-      let deviceID: UInt16
-      let revision: UInt8
-      let offset: Int?
-      let grade: String
-      let members: Int
-      let layouts: [[[Int]]]?
-    }
-    let schema: Int
-    let capability: Capability
-    let models: [Model]
-  }
-
   /// The text of a pin.
   static func text(_ pin: Pin) -> String {
     var json = JSONText(lineDepth: 2)
@@ -75,47 +55,6 @@ enum PinFile {
   /// - Throws: ``InputProblem`` that names the file and what was expected.
   static func read(_ path: String) throws(InputProblem) -> Pin {
     let file = try JSONFile.decode(File.self, from: path)
-    guard file.schema == schema else {
-      throw .json(source: path, "schema \(file.schema) is not known: expected \(schema)")
-    }
-    guard PASIDCapability.widths.contains(file.capability.pasidBits) else {
-      throw .json(source: path, "pasidBits is \(file.capability.pasidBits): expected 0 to 20")
-    }
-    var models: [ModelPin] = []
-    for model in file.models {
-      models.append(
-        ModelPin(
-          model: DeviceModel(
-            vendorID: model.vendorID, deviceID: model.deviceID, revision: model.revision),
-          offset: model.offset, grade: model.grade, members: model.members,
-          layouts: try model.layouts.map { (layouts) throws(InputProblem) in
-            try entries(layouts, path)
-          }))
-    }
-    return Pin(
-      capability: PASIDCapability(
-        width: file.capability.pasidBits, execute: file.capability.exec,
-        privileged: file.capability.priv),
-      models: models)
-  }
-
-  private static func entries(
-    _ layouts: [[[Int]]], _ path: String
-  ) throws(InputProblem) -> [[SurveyedCapability]] {
-    var result: [[SurveyedCapability]] = []
-    for layout in layouts {
-      var entries: [SurveyedCapability] = []
-      for row in layout {
-        guard row.count == 3, let offset = UInt16(exactly: row[0]),
-          (0x100...0xFFC).contains(offset),
-          let id = UInt16(exactly: row[1]), let version = UInt8(exactly: row[2])
-        else {
-          throw .json(source: path, "layouts has an entry that is not [offset, id, version]")
-        }
-        entries.append(SurveyedCapability(offset: offset, id: id, version: version, size: nil))
-      }
-      result.append(entries)
-    }
-    return result
+    return Pin(capability: file.capability.capability, models: file.models.map(\.pin))
   }
 }

@@ -47,6 +47,9 @@ enum PlanTextReport {
       text += (more > 0 ? " and \(more) more" : "") + "\n"
       for reason in conflict.reasons { text += "    " + "\(reason)".printable + "\n" }
     }
+    if plan.layouts == nil {
+      text += "  more different layouts than are kept: others may conflict as well\n"
+    }
     if let rest = plan.withoutConflicts, rest.grade != .refused {
       text += "  without them: \(rest.offset.hex), \(rest.grade)\n"
     }
@@ -61,7 +64,7 @@ enum PlanTextReport {
   }
 
   private static func summary(of plans: [ModelPlan]) -> String {
-    let members = plans.reduce(0) { $0 + $1.members }
+    let members = plans.reduce(0) { DeviceCount.sum($0, $1.members) }
     let refused = plans.count { $0.decision.outcome == .refused }
     return "\n\(members) devices of \(plans.count) models"
       + (refused > 0 ? ", \(refused) of them without an offset for all" : "") + "\n"

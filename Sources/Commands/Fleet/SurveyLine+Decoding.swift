@@ -71,10 +71,22 @@ extension SurveyLine {
         description: "schema \(survey.schema) is not known: expected \(Self.schema)")
     }
     let count = raw.count ?? 1
-    guard (1...Int(Int32.max)).contains(count) else {
-      throw SurveyLineError(description: "count is \(count): expected 1 or more")
+    guard (1...DeviceCount.limit).contains(count) else {
+      throw SurveyLineError(
+        description: "count is \(count): expected 1 to \(DeviceCount.limit)")
     }
-    let names = raw.members ?? [Self.name(address: raw.address, source: raw.source) ?? fallback]
+    guard ConfigSpace.sizes.contains(survey.configSize) else {
+      throw SurveyLineError(
+        description: "configSize is \(survey.configSize): expected 64, 128, 256 or 4096")
+    }
+    let classCode = survey.class ?? 0
+    guard (0...0xFF_FFFF).contains(classCode) else {
+      throw SurveyLineError(description: "class is \(classCode): expected 0 to \(0xFF_FFFF)")
+    }
+    var names = raw.members ?? []
+    if names.isEmpty {
+      names = [Self.name(address: raw.address, source: raw.source) ?? fallback]
+    }
     self.init(
       evidence: PlacementEvidence(
         model: DeviceModel(
@@ -85,7 +97,7 @@ extension SurveyLine {
         entries: try Self.entries(survey.capabilities, "capabilities"),
         hidden: try Self.entries(survey.hidden, "hidden"),
         stray: try Self.stray(survey.stray)),
-      classCode: try Self.number(survey.class ?? 0, "class"),
+      classCode: UInt32(classCode),
       subsystem: try Self.number(survey.subsystem ?? 0, "subsystem"),
       configSize: survey.configSize, count: count, members: names)
   }
@@ -146,9 +158,12 @@ extension SurveyLine {
   private static func stray(_ rows: [[Int]]) throws(SurveyLineError) -> DwordSet {
     var stray = DwordSet()
     for row in rows {
-      guard row.count == 2, row[0] >= 0x100, row[1] <= 0xFFF, row[0] <= row[1] else {
+      guard row.count == 2, row[0] >= 0x100, row[1] <= 0xFFF, row[0] <= row[1],
+        row[0] % 4 == 0, row[1] % 4 == 3
+      else {
         throw SurveyLineError(
-          description: "stray has an entry that is not [first, last] within 0x100-0xfff")
+          description:
+            "stray has an entry that is not [first, last] of whole dwords within 256-4095")
       }
       stray.insert(row[0] / 4...row[1] / 4)
     }
@@ -168,6 +183,10 @@ extension DecodingError {
     @unknown default: return "\(self)"
     }
     let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+    // Of text that is no JSON at all, and of a number that fits nowhere, the decoder says no more.
+    if case .dataCorrupted = self, path.isEmpty {
+      return "expected JSON with integers that fit"
+    }
     return (path.isEmpty ? "" : "\"\(path)\": ") + context.debugDescription
   }
 }

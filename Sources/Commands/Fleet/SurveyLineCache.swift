@@ -59,12 +59,16 @@ struct SurveyLineCache {
     return true
   }
 
-  /// Remembers what the object of a cut line means; the line itself is not counted.
+  /// Remembers what the object of a cut line means, when the line is just as this program writes it;
+  /// the line itself is not counted.
+  ///
+  /// In any other line, keys behind the object could say more about its devices.
   ///
   /// - Returns: What was counted of objects that are forgotten to make room.
   mutating func remember(
-    _ key: KeyedEvidence, _ cut: SurveyLineCut, in line: Span<UInt8>
+    _ key: KeyedEvidence, of parsed: SurveyLine, _ cut: SurveyLineCut, in line: Span<UInt8>
   ) -> [Counted] {
+    guard cut.isAsWritten(parsed, in: line) else { return [] }
     let body = line.extracting(cut.bodyStart..<line.count)
     var forgotten: [Counted] = []
     if size + body.count > Self.byteLimit { forgotten = forgetAll() }

@@ -24,6 +24,7 @@ struct SurveyLineCut {
     self.source = source
     bodyStart = at + Self.surveyKey.count
     isASCII = bits & 0x8080_8080_8080_8080 == 0
+    guard isASCII || line.isUTF8(in: address) && line.isUTF8(in: source) else { return nil }
   }
 
   /// A hash of all of the object.
@@ -38,6 +39,15 @@ struct SurveyLineCut {
       hash = hash.folded(line.little(UInt128.self, at: at) ?? 0)
     }
     return hash
+  }
+
+  /// Whether the object is, byte for byte, what this program writes for what it says.
+  func isAsWritten(_ parsed: SurveyLine, in line: Span<UInt8>) -> Bool {
+    var json = JSONText()
+    json.object { parsed.writeBody(to: &$0) }
+    // From behind `{"survey":` on, which is as long as the key within a line.
+    return json.bytes.span.extracting(droppingFirst: Self.surveyKey.count)
+      .hasSameBytes(as: line.extracting(bodyStart..<line.count))
   }
 
   /// What the device is called.
@@ -89,8 +99,8 @@ extension Span where Element == UInt8 {
       && extracting(start..<start + prefix.count).hasSameBytes(as: prefix.span)
   }
 
-  /// Where the text of a string without escapes stands that follows `key`; `at` moves behind its
-  /// closing quote, and `bits` gets the bits of its bytes.
+  /// Where the text of a string stands that follows `key`, without escapes and control characters;
+  /// `at` moves behind its closing quote, and `bits` gets the bits of its bytes.
   fileprivate func string(
     after key: [UInt8], _ at: inout Int, _ bits: inout UInt64
   ) -> Range<Int>? {
@@ -100,17 +110,21 @@ extension Span where Element == UInt8 {
     // The end is found eight bytes at a time, and most texts have one or two times eight.
     var index = start
     while index + 8 <= end, let word = little(UInt64.self, at: index) {
-      guard !word.hasByte(UInt8(ascii: "\\")) else { return nil }
+      guard !word.hasByte(UInt8(ascii: "\\")), !word.hasControlByte else { return nil }
       bits |= word
       index += 8
     }
     while index < end {
-      guard self[index] != UInt8(ascii: "\\") else { return nil }
+      guard self[index] != UInt8(ascii: "\\"), self[index] >= 0x20 else { return nil }
       bits |= UInt64(self[index])
       index += 1
     }
     at = end + 1
     return start..<end
+  }
+
+  fileprivate func isUTF8(in range: Range<Int>) -> Bool {
+    String(validating: [UInt8](copying: extracting(range)), as: UTF8.self) != nil
   }
 
   /// A hash of the bytes from `start` on, 64 at a time in four independent lanes.
@@ -157,6 +171,13 @@ extension UInt64 {
     let ones: UInt64 = 0x0101_0101_0101_0101
     let difference = self ^ ones &* UInt64(byte)
     return (difference &- ones) & ~difference & (ones &* 0x80) != 0
+  }
+
+  /// Whether one of its eight bytes is below a space.
+  @inline(__always)
+  fileprivate var hasControlByte: Bool {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    return (self &- ones &* 0x20) & ~self & (ones &* 0x80) != 0
   }
 }
 

@@ -36,14 +36,15 @@ final class SurveyReducer: SourceHandler {
   private func add(_ line: SurveyLine) {
     messages.progress()
     guard !messages.gaveUp else { return }
-    guard groups.count < FleetSurvey.limit else {
+    var json = JSONText()
+    line.writeBody(to: &json)
+    let known = groups[json.bytes]
+    guard known != nil || groups.count < FleetSurvey.limit else {
       messages.giveUp("\(FleetError.tooDiverse(limit: FleetSurvey.limit))")
       return
     }
-    var json = JSONText()
-    line.writeBody(to: &json)
-    var group = groups[json.bytes] ?? Group(count: 0, members: MemberNames())
-    group.count += line.count
+    var group = known ?? Group(count: 0, members: MemberNames())
+    group.count = DeviceCount.sum(group.count, line.count)
     for member in line.members { group.members.add(member) }
     groups[json.bytes] = group
   }

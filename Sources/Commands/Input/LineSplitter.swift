@@ -56,7 +56,6 @@ public struct LineSplitter {
       carried.removeAll()
       return
     }
-    carried.reserveCapacity(carried.count + piece.count)
     for index in piece.indices { carried.append(piece[index]) }
   }
 

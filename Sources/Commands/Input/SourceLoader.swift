@@ -52,7 +52,14 @@ struct SourceLoader {
       return
     }
     var found = FolderCount()
-    loadFolder(path.withoutTrailingSlashes, depth: 0, &found)
+    let folder = path.withoutTrailingSlashes
+    if let address = folder.lastName.flatMap({ PCIAddress($0) }),
+      (try? PathKind(of: "\(folder)/config")) == .file
+    {
+      loadDeviceFolder(folder, address: address, depth: 0, &found)
+    } else {
+      loadFolder(folder, depth: 0, &found)
+    }
     if found.devices == 0 { handler.problem(.nothing(source: path)) }
     if found.skipped > 0, found.devices > 0 {
       handler.note("\(path): \(found.skipped) files hold no device and are left out")
@@ -144,6 +151,8 @@ struct SourceLoader {
       try reader.read(&stream)
     } catch {
       handler.problem(.host(error))
+      // What was met is a problem, not a source without devices.
+      return max(reader.devices, 1)
     }
     return reader.devices
   }
@@ -152,6 +161,9 @@ struct SourceLoader {
 extension String {
   /// The name of the folder that a path lies in.
   fileprivate var parentName: Substring? { split(separator: "/").dropLast().last }
+
+  /// The name of what a path leads to.
+  fileprivate var lastName: Substring? { split(separator: "/").last }
 
   fileprivate var withoutTrailingSlashes: String {
     var path = self

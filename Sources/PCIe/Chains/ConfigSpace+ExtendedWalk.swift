@@ -2,7 +2,7 @@ import Hardware
 
 extension ConfigSpace {
   /// Entries that Linux follows in the extended list: 3,840 bytes of at least 8 each.
-  static let extendedLimit = 480
+  package static let extendedLimit = 480
 
   /// Follows the list from 0x100 on, PCI Express Base Specification 7.6.
   func walkExtended(into walk: inout CapabilityWalk) {

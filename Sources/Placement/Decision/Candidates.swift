@@ -21,16 +21,17 @@ public struct Candidates: Sendable {
   /// - Parameters:
   ///   - ground: What is taken and what is uncertain.
   ///   - declared: What was declared of the device model.
-  public init(on ground: Ground, declared: [DeclaredRange]) {
+  ///   - limits: What the list itself asks of a place.
+  public init(
+    on ground: Ground, declared: [DeclaredRange], limits: ListLimits = ListLimits()
+  ) {
     var taken = ground.taken
-    var free = DwordSet()
+    var undeclared = ConfigByteSet()
+    undeclared.insert(0...ConfigByteSet.capacity - 1)
     for range in declared {
       switch range.verdict {
       case .forbidden: taken.insert(range.bytes.lowerBound / 4...range.bytes.upperBound / 4)
-      case .free:
-        // Only dwords that were declared whole.
-        let dwords = (range.bytes.lowerBound + 3) / 4..<(range.bytes.upperBound + 1) / 4
-        if !dwords.isEmpty { free.insert(ClosedRange(dwords)) }
+      case .free: undeclared.remove(range.bytes)
       }
     }
     let blocked = taken.withPredecessors
@@ -39,12 +40,14 @@ public struct Candidates: Sendable {
     var open = DwordSet()
     open.insert(0x40...1022)
     open.subtract(blocked)
-    // Clear: both dwords were declared, so neither this start nor the dword above it is missing.
-    var undeclared = DwordSet()
-    undeclared.insert(0...1023)
-    undeclared.subtract(free)
-    var clear = open
-    clear.subtract(undeclared.withPredecessors)
+    if limits.isFull { open.formIntersection(.head) }
+    if limits.forbiddenPlaceholder(among: declared) != nil { open = DwordSet() }
+    // Clear: all eight bytes were declared, by one range or by several.
+    var clear = DwordSet()
+    if declared.contains(where: { $0.verdict == .free }) {
+      clear = open
+      clear.subtract(undeclared.dwords.withPredecessors)
+    }
     self.clear = clear
     open.subtract(clear)
     var likely = open
@@ -88,6 +91,13 @@ public struct Candidates: Sendable {
 }
 
 extension DwordSet {
+  /// The dword that every extended list starts with.
+  fileprivate static var head: DwordSet {
+    var result = DwordSet()
+    result.insert(ConfigSpace.extendedStart / 4)
+    return result
+  }
+
   /// The members, and every integer just below a member.
   var withPredecessors: DwordSet {
     var result = self

@@ -46,6 +46,8 @@ public enum PlacementReason: Hashable, Sendable {
   case takenElsewhere(offset: Int, dump: String?)
   /// The range is forbidden.
   case forbidden(offset: Int, ClosedRange<Int>, source: String)
+  /// An empty list needs a placeholder at 0x100, which is forbidden.
+  case placeholderForbidden(ClosedRange<Int>, source: String)
   /// A declared range holds registers, so the declaration cannot be believed there.
   case declarationContradicted(ClosedRange<Int>, at: Int, source: String)
   /// No offset is left.
@@ -98,6 +100,9 @@ extension PlacementReason: CustomStringConvertible {
       "\(Self.eight(offset)) is in use on \(dump ?? "another device of this model")"
     case .forbidden(let offset, let bytes, let source):
       "\(Self.eight(offset)) touches \(Self.text(bytes)), which is forbidden: \(source)"
+    case .placeholderForbidden(let bytes, let source):
+      "the extended list is empty, so a placeholder at 0x100 would lead to the capability, but "
+        + "\(Self.text(bytes)) is forbidden: \(source)"
     case .declarationContradicted(let bytes, let at, let source):
       "\(Self.text(bytes)) is declared free (\(source)), but \(at.hex) is in use"
     case .noCommonOffset(let members):

@@ -6,19 +6,22 @@ extension Placer {
   func shapeRefusal(of offset: Int) -> InsertionRefusal? {
     let length = PASIDCapability.length
     if offset % 4 != 0 { return .misaligned(offset: offset) }
-    guard offset >= 0x100, offset + length <= ConfigSpace.extendedSize else {
+    guard offset >= 0x100, offset <= ConfigSpace.extendedSize - length else {
       return .outOfRange(offset: offset, length: length)
     }
     return nil
   }
 
-  /// Why an empty list cannot get the placeholder that would lead to the offset, if it cannot.
-  func headRefusal(at offset: Int) -> PlacementReason? {
-    guard evidence.entries.isEmpty, offset != ConfigSpace.extendedStart else { return nil }
-    for range in declared where range.verdict == .forbidden && range.bytes.overlaps(0x100...0x103) {
-      return .forbidden(offset: 0x100, range.bytes, source: range.source)
+  /// Why the list can take no entry, wherever there are free bytes; empty when it can.
+  func whyListRefuses() -> [PlacementReason] {
+    var reasons: [PlacementReason] = []
+    if let range = limits.forbiddenPlaceholder(among: declared) {
+      reasons.append(.placeholderForbidden(range.bytes, source: range.source))
     }
-    return nil
+    if limits.isFull {
+      reasons.append(.refusal(.listFull(limit: ConfigSpace.extendedLimit)))
+    }
+    return reasons
   }
 
   /// What the grade of a usable offset rests on.
@@ -101,6 +104,7 @@ extension Placer {
     if let dword = evidence.stray.first(from: offset / 4), dword * 4 <= bytes.upperBound {
       reasons.append(.nonZero(offset: offset, at: dword * 4))
     }
+    if reasons.isEmpty { reasons = whyListRefuses() }
     if reasons.isEmpty {
       reasons.append(.takenElsewhere(offset: offset, dump: model?.owner(of: offset / 4)))
     }
@@ -111,8 +115,9 @@ extension Placer {
   func contradictions() -> [PlacementReason] {
     let taken = (model?.ground ?? own).taken
     return declared.compactMap { range in
-      guard range.verdict == .free, let dword = taken.first(from: range.bytes.lowerBound / 4),
-        dword * 4 <= range.bytes.upperBound
+      // A dword that only touches the range may be taken because of its other bytes.
+      guard range.verdict == .free, let dwords = range.wholeDwords,
+        let dword = taken.first(from: dwords.lowerBound), dword <= dwords.upperBound
       else { return nil }
       return .declarationContradicted(range.bytes, at: dword * 4, source: range.source)
     }

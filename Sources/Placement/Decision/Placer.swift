@@ -7,6 +7,7 @@ public struct Placer: Sendable {
   let own: Ground
   let model: ModelGround?
   let declared: [DeclaredRange]
+  let limits: ListLimits
 
   /// Collects what the decision rests on.
   ///
@@ -22,6 +23,12 @@ public struct Placer: Sendable {
     own = Ground(evidence)
     self.model = model
     declared = declarations.ranges(for: evidence.model)
+    limits = evidence.space == .usable ? ListLimits(evidence) : ListLimits()
+  }
+
+  /// The grades of all offsets on this device.
+  var candidates: Candidates {
+    Candidates(on: model?.ground ?? own, declared: declared, limits: limits)
   }
 
   /// The best place, or the grade of the place that the user asks for.
@@ -35,13 +42,10 @@ public struct Placer: Sendable {
       return PlacementDecision(
         outcome: .refused, reasons: [.unusable(evidence.space)], alternatives: [])
     }
-    let candidates = Candidates(on: model?.ground ?? own, declared: declared)
+    let candidates = candidates
     guard let asked else { return choose(from: candidates) }
     if let refusal = shapeRefusal(of: asked) {
       return refused([.refusal(refusal)], candidates, except: asked)
-    }
-    if let refusal = headRefusal(at: asked) {
-      return refused([refusal], candidates, except: asked)
     }
     let grade = candidates.grade(at: asked)
     if grade == .refused { return refused(whyTaken(asked), candidates, except: asked) }
@@ -50,13 +54,13 @@ public struct Placer: Sendable {
 
   /// The grade of an offset, without reasons.
   func grade(at offset: Int) -> Grade {
-    Candidates(on: model?.ground ?? own, declared: declared).grade(at: offset)
+    candidates.grade(at: offset)
   }
 
   private func choose(from candidates: Candidates) -> PlacementDecision {
-    guard let best = candidates.best else { return refused([.nowhere], candidates, except: nil) }
-    if let refusal = headRefusal(at: best.offset) {
-      return refused([refusal], candidates, except: nil)
+    guard let best = candidates.best else {
+      let reasons = whyListRefuses()
+      return refused(reasons.isEmpty ? [.nowhere] : reasons, candidates, except: nil)
     }
     return placed(best.offset, best.grade, candidates)
   }
@@ -66,7 +70,7 @@ public struct Placer: Sendable {
     var reasons: [PlacementReason] = [.present(offset: offset)]
     var others: [PlacementDecision.Alternative] = []
     if evidence.space == .usable {
-      let candidates = Candidates(on: model?.ground ?? own, declared: declared)
+      let candidates = candidates
       // An operator who looks at the device itself mostly means to pass it through.
       if let best = candidates.best {
         reasons.append(.behindVFIO(offset: best.offset, best.grade))

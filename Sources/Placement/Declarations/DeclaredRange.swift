@@ -33,6 +33,13 @@ public struct DeclaredRange: Hashable, Sendable {
     self.source = source
   }
 
+  /// The dwords that lie in the range with all their bytes; `nil` when there are none.
+  var wholeDwords: ClosedRange<Int>? {
+    let first = (bytes.lowerBound + 3) / 4
+    let end = (bytes.upperBound + 1) / 4
+    return first < end ? first...end - 1 : nil
+  }
+
   /// Reads a range as users write it, both ends inclusive: `0xe00-0xfff`.
   ///
   /// - Parameter text: Two numbers, hexadecimal with `0x` or decimal.

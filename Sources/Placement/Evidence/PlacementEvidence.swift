@@ -77,7 +77,7 @@ extension PlacementEvidence {
   /// Gathers what a device's own config space and its view through VFIO show together.
   ///
   /// The guest's list is made of the view; what the device has and the view does not is hidden, and
-  /// its bytes are taken all the same.
+  /// its bytes are taken all the same. So are those of a capability that is longer on the device.
   ///
   /// - Parameters:
   ///   - layout: The layout of `config`.
@@ -85,21 +85,20 @@ extension PlacementEvidence {
   ///   - view: The same device's config space as VFIO shows it.
   public init(layout: LayoutMap, of config: ConfigSpace, view: ConfigSpace) {
     let seen = LayoutMap(of: view)
-    let shown = Set(seen.walk.extended.map { [Int($0.id), $0.offset] })
+    let entries = seen.walk.extended.map(SurveyedCapability.init)
+    let shown = Set(seen.walk.extended.map { [Int($0.id), $0.offset, $0.size ?? 0] })
     let hidden = layout.walk.extended.filter {
-      !$0.isPlaceholder && !shown.contains([Int($0.id), $0.offset])
-    }
+      !$0.isPlaceholder && !shown.contains([Int($0.id), $0.offset, $0.size ?? 0])
+    }.map(SurveyedCapability.init)
     var stray = layout.nonZero
     stray.formUnion(seen.nonZero)
-    stray.subtract(layout.claimed)
-    stray.subtract(seen.claimed)
+    for entry in entries + hidden { stray.remove(entry.knownBytes) }
     let state = SpaceState(layout.walk)
     self.init(
       model: DeviceModel(of: config),
       space: state == .usable ? SpaceState(seen.walk) : state,
       isExpress: seen.walk.port.portType != nil,
-      entries: seen.walk.extended.map(SurveyedCapability.init),
-      hidden: hidden.map(SurveyedCapability.init), stray: stray.extendedDwords)
+      entries: entries, hidden: hidden, stray: stray.extendedDwords)
   }
 }
 

@@ -40,11 +40,16 @@ public struct SurveyedCapability: Hashable, Sendable {
 
   /// The bytes that are known to be the capability's.
   ///
-  /// Of one of unknown length, its header and the register that should state its length.
+  /// Of one of unknown length, its header and the register that should state its length. The blocks
+  /// of an IDE capability state its length one after the other, so that of one that runs past the
+  /// end everything may be a block's, up to the end.
   public var knownBytes: ClosedRange<Int> {
-    let least =
-      length > 0
-      ? Int(length) : CapabilityCatalogue.kind(id, in: .extended)?.length.minimum ?? 0
+    let least: Int
+    switch length > 0 ? nil : CapabilityCatalogue.kind(id, in: .extended)?.length {
+    case .encryption?: least = ConfigSpace.extendedSize
+    case let rule?: least = rule.minimum
+    case nil: least = Int(length)
+    }
     let end = Int(offset) + max(least, 4) - 1
     return Int(offset)...min(end, ConfigSpace.extendedSize - 1)
   }

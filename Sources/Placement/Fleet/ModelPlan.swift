@@ -18,9 +18,10 @@ public struct ModelPlan: Hashable, Sendable {
   public let members: Int
   /// The decision for all of them.
   public let decision: PlacementDecision
-  /// Who conflicts, when no offset is good for all.
+  /// Who conflicts, when no offset is good for all; with too many different layouts, some of them.
   public let conflicts: [PlanConflict]
-  /// What would do for all but the conflicting devices.
+  /// What would do for all but the conflicting devices; `nil` when nothing would, or when there are
+  /// too many different layouts to tell.
   public let withoutConflicts: PlacementDecision.Alternative?
   /// The different capability lists that members show, `nil` when there are too many to keep.
   public let layouts: [[SurveyedCapability]]?
@@ -53,7 +54,7 @@ extension ModelSurvey {
   /// - Parameter declarations: What users and quirk files declare.
   /// - Returns: The offset with its grade and reasons, or who conflicts.
   public func plan(_ declarations: Declarations = .none) -> ModelPlan {
-    if present == members, let offsets = presentOffsets, offsets.count == 1 {
+    if !lacksPASID, let offsets = presentOffsets, offsets.count == 1 {
       let offset = offsets.lowerBound
       return ModelPlan(
         self,
@@ -63,17 +64,12 @@ extension ModelSurvey {
     }
     let declared = declarations.ranges(for: model)
     if unusable == 0, present == 0 {
-      let candidates = Candidates(on: ground, declared: declared)
-      if let best = candidates.best, isReachable(best.offset, declared) {
+      let candidates = Candidates(on: ground, declared: declared, limits: limits)
+      if let best = candidates.best {
         return ModelPlan(self, decision(best, candidates, declarations))
       }
     }
     return conflict(declarations, declared)
-  }
-
-  private func isReachable(_ offset: Int, _ declared: [DeclaredRange]) -> Bool {
-    !needsPlaceholder || offset == ConfigSpace.extendedStart
-      || !declared.contains { $0.verdict == .forbidden && $0.bytes.overlaps(0x100...0x103) }
   }
 
   /// The decision in the words of the member that gives the offset its grade.
@@ -104,11 +100,15 @@ extension ModelSurvey {
     let target = mostWanted(among: fitting, declared)
     var conflicts: [PlanConflict] = []
     var rest = Ground()
+    var limits = ListLimits()
     for shape in shapes {
       let placer = Placer(shape.evidence, declarations: declarations)
-      let decision = target.map { placer.decide(asked: $0) } ?? placer.decide()
+      // A device that shows the capability was asked for nothing.
+      let asked = shape.evidence.pasid == nil ? target : nil
+      let decision = placer.decide(asked: asked)
       if case .placed = decision.outcome {
         rest.formUnion(Ground(shape.evidence))
+        limits.formUnion(ListLimits(shape.evidence))
         continue
       }
       conflicts.append(
@@ -116,8 +116,9 @@ extension ModelSurvey {
     }
     conflicts.sort { ($0.members.first ?? "") < ($1.members.first ?? "") }
     var without: PlacementDecision.Alternative?
-    if let target, conflicts.count < shapes.count || hasMoreShapes {
-      let grade = Candidates(on: rest, declared: declared).grade(at: target)
+    // A shape that was not kept may conflict as well, so then nothing is promised.
+    if let target, conflicts.count < shapes.count, !hasMoreShapes {
+      let grade = Candidates(on: rest, declared: declared, limits: limits).grade(at: target)
       without = .init(offset: target, grade: grade)
     }
     let decision = PlacementDecision(
@@ -131,10 +132,11 @@ extension ModelSurvey {
   ) -> Int? {
     var votes = Array(repeating: 0, count: 1024)
     for shape in fitting {
-      let candidates = Candidates(on: Ground(shape.evidence), declared: declared)
+      let candidates = Candidates(
+        on: Ground(shape.evidence), declared: declared, limits: ListLimits(shape.evidence))
       for offset in stride(from: 0x100, through: Candidates.customaryOffset, by: 4)
       where candidates.grade(at: offset) != .refused {
-        votes[offset / 4] += shape.count
+        votes[offset / 4] = DeviceCount.sum(votes[offset / 4], shape.count)
       }
     }
     guard let most = votes.max(), most > 0 else { return nil }

@@ -1,33 +1,14 @@
 import PCIe
 
-/// Devices of one model that gave exactly the same evidence.
-public struct SurveyedShape: Hashable, Sendable {
-  /// What each of them shows, with the hash that orders shapes.
-  let key: KeyedEvidence
-  /// How many devices there are.
-  public internal(set) var count: Int
-  var names = MemberNames()
-
-  init(_ key: KeyedEvidence, count: Int, members: [String]) {
-    self.key = key
-    self.count = count
-    for member in members { names.add(member) }
-  }
-
-  /// What each of them shows.
-  public var evidence: PlacementEvidence { key.evidence }
-
-  /// Some of their names, sorted.
-  public var members: [String] { names.names }
-}
-
 /// What all devices of one model show: small, however many there are.
 ///
 /// Merging is associative and commutative: surveys may be cut into parts, merged in any order and
-/// on any number of machines, and give the same plan. What decides the plan is kept whole; of the
-/// different shapes that devices of one model have, ``shapeLimit`` are kept for explanations.
+/// on any number of machines, and give the same plan. What decides the plan is kept whole. Of the
+/// different shapes that devices of one model have, some are kept for explanations: the first
+/// ``shapeLimit``, and of each obstacle the first that is one, so that a conflict can be named. The
+/// first is the one with the lowest hash, so that every order of merging keeps the same ones.
 public struct ModelSurvey: Hashable, Sendable {
-  /// How many different shapes are kept.
+  /// How many different shapes are kept in any case.
   public static let shapeLimit = 16
 
   /// The device model.
@@ -38,15 +19,17 @@ public struct ModelSurvey: Hashable, Sendable {
   public private(set) var unusable = 0
   /// How many of them show a PASID capability already.
   public private(set) var present = 0
+  /// Whether any of them shows none.
+  private(set) var lacksPASID = false
   /// The lowest and the highest offset of such a capability.
   public private(set) var presentOffsets: ClosedRange<Int>?
-  /// Whether a device's extended list is empty, so that a placeholder at 0x100 leads to ours.
-  public private(set) var needsPlaceholder = false
+  /// What their lists ask of a place, all together.
+  public private(set) var limits = ListLimits()
   /// What is taken or uncertain on any device that can take a capability.
   public private(set) var ground = Ground()
   /// The shapes that are kept, in an order of their own.
   public private(set) var shapes: [SurveyedShape] = []
-  /// Whether there are more shapes than are kept.
+  /// Whether there are more than ``shapeLimit`` shapes, so that not all may be kept.
   public private(set) var hasMoreShapes = false
 
   /// Starts without devices.
@@ -63,36 +46,23 @@ public struct ModelSurvey: Hashable, Sendable {
   public mutating func add(_ key: KeyedEvidence, count: Int = 1, names: [String]) {
     let evidence = key.evidence
     assert(evidence.model == model)
-    members += count
+    members = DeviceCount.sum(members, count)
     if let pasid = evidence.pasid {
-      present += count
+      present = DeviceCount.sum(present, count)
       let offset = Int(pasid.offset)
       presentOffsets =
         presentOffsets.map { min($0.lowerBound, offset)...max($0.upperBound, offset) }
         ?? offset...offset
+    } else {
+      lacksPASID = true
     }
     if evidence.space == .usable {
       ground.formUnion(Ground(evidence))
-      needsPlaceholder = needsPlaceholder || evidence.entries.isEmpty
+      limits.formUnion(ListLimits(evidence))
     } else {
-      unusable += count
+      unusable = DeviceCount.sum(unusable, count)
     }
     keep(SurveyedShape(key, count: count, members: names))
-  }
-
-  /// Adds one more device with the evidence of a shape that is kept or was dropped before.
-  ///
-  /// - Parameters:
-  ///   - key: What it shows, equal to what an earlier device showed.
-  ///   - name: Its name.
-  public mutating func addAnother(like key: KeyedEvidence, name: String) {
-    members += 1
-    if key.evidence.pasid != nil { present += 1 }
-    if key.evidence.space != .usable { unusable += 1 }
-    // The ground has this device's already; only the counts and names change.
-    guard let index = shapes.firstIndex(where: { $0.key == key }) else { return }
-    shapes[index].count += 1
-    shapes[index].names.add(name)
   }
 
   /// Adds the devices of another survey of the same model.
@@ -100,9 +70,10 @@ public struct ModelSurvey: Hashable, Sendable {
   /// - Parameter other: The other survey.
   public mutating func merge(_ other: ModelSurvey) {
     assert(other.model == model)
-    members += other.members
-    unusable += other.unusable
-    present += other.present
+    members = DeviceCount.sum(members, other.members)
+    unusable = DeviceCount.sum(unusable, other.unusable)
+    present = DeviceCount.sum(present, other.present)
+    lacksPASID = lacksPASID || other.lacksPASID
     if let theirs = other.presentOffsets {
       presentOffsets =
         presentOffsets.map {
@@ -110,23 +81,35 @@ public struct ModelSurvey: Hashable, Sendable {
         } ?? theirs
     }
     ground.formUnion(other.ground)
-    needsPlaceholder = needsPlaceholder || other.needsPlaceholder
+    limits.formUnion(other.limits)
     hasMoreShapes = hasMoreShapes || other.hasMoreShapes
     for shape in other.shapes { keep(shape) }
   }
 
-  /// Keeps the shapes with the lowest digests, so that every order of merging keeps the same ones.
+  /// Keeps a shape, or adds to the one that shows the same.
   private mutating func keep(_ shape: SurveyedShape) {
     if let index = shapes.firstIndex(where: { $0.key == shape.key }) {
-      shapes[index].count += shape.count
+      shapes[index].count = DeviceCount.sum(shapes[index].count, shape.count)
       for member in shape.members { shapes[index].names.add(member) }
       return
     }
     let index = shapes.firstIndex { $0.key.digest > shape.key.digest } ?? shapes.endIndex
     shapes.insert(shape, at: index)
     if shapes.count > Self.shapeLimit {
-      shapes.removeLast()
       hasMoreShapes = true
+      dropShapes()
     }
+  }
+
+  /// Drops shapes behind the first ones whose obstacles are all those of shapes before them.
+  private mutating func dropShapes() {
+    var met = Obstacles()
+    var kept: [SurveyedShape] = []
+    kept.reserveCapacity(shapes.count)
+    for shape in shapes {
+      let isNew = met.formUnion(shape.obstacles)
+      if isNew || kept.count < Self.shapeLimit { kept.append(shape) }
+    }
+    shapes = kept
   }
 }
