@@ -5,6 +5,7 @@ import Placement
 final class FleetReader: SourceHandler {
   private var fleet = FleetSurvey()
   private var cache = SurveyLineCache()
+  private let layout = SurveyLineCut.Layout()
   private let messages: Messages
 
   /// Starts without devices.
@@ -19,7 +20,7 @@ final class FleetReader: SourceHandler {
   }
 
   func surveyLine(_ bytes: Span<UInt8>, source: String, line: Int) {
-    let cut = SurveyLineCut(bytes)
+    let cut = SurveyLineCut(bytes, layout)
     if let cut, cache.count(cut, in: bytes) {
       messages.progress()
       return

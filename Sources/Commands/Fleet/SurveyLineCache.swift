@@ -99,7 +99,7 @@ struct SurveyLineCache {
 /// The first few names of devices on cut lines; a string is made only of a name that is kept.
 struct CutNames {
   private var kept = MemberNames()
-  /// The last name that is kept, once no more can be kept without dropping one; ASCII only.
+  /// The last name that is kept, once no more can be kept without dropping one.
   private var limit: [UInt8] = []
   /// Its first eight bytes, the first one highest: names that start with more come behind it.
   private var head = UInt64.max
@@ -110,11 +110,10 @@ struct CutNames {
   /// Keeps the name of a line when it belongs to the first ones.
   mutating func add(_ cut: SurveyLineCut, in line: Span<UInt8>) {
     guard cut.head(in: line) <= head else { return }
-    guard limit.isEmpty || !cut.isASCII || cut.name(in: line, precedes: limit) else { return }
+    guard limit.isEmpty || cut.name(in: line, precedes: limit) else { return }
     kept.add(cut.name(in: line))
     guard kept.names.count == MemberNames.limit, let last = kept.names.last else { return }
-    // Strings are in the order of their bytes only where all of them are ASCII.
-    limit = last.utf8.allSatisfy { $0 < 0x80 } ? Array(last.utf8) : []
+    limit = Array(last.utf8)
     head = limit.count < 8 ? .max : limit.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
   }
 }

@@ -9,21 +9,26 @@ struct SurveyLineCut {
   private let source: Range<Int>
   /// Where the `survey` object starts.
   let bodyStart: Int
-  /// Whether address and source have nothing but ASCII.
-  let isASCII: Bool
+
+  /// What stands between the parts; kept by whoever cuts many lines.
+  struct Layout {
+    fileprivate let address = LineKey("{\"address\":\"")
+    fileprivate let source = LineKey(",\"source\":\"")
+    fileprivate let survey = LineKey(",\"survey\":")
+  }
 
   /// Cuts a line; `nil` for one that has any other layout.
-  init?(_ line: Span<UInt8>) {
+  init?(_ line: Span<UInt8>, _ layout: Layout = Layout()) {
     var at = 0
     var bits: UInt64 = 0
-    guard let address = line.string(after: Self.addressKey, &at, &bits),
-      let source = line.string(after: Self.sourceKey, &at, &bits),
-      line.starts(with: Self.surveyKey, at: at)
+    guard let address = line.string(after: layout.address, &at, &bits),
+      let source = line.string(after: layout.source, &at, &bits),
+      line.starts(with: layout.survey, at: at)
     else { return nil }
     self.address = address
     self.source = source
-    bodyStart = at + Self.surveyKey.count
-    isASCII = bits & 0x8080_8080_8080_8080 == 0
+    bodyStart = at + layout.survey.count
+    let isASCII = bits & 0x8080_8080_8080_8080 == 0
     guard isASCII || line.isUTF8(in: address) && line.isUTF8(in: source) else { return nil }
   }
 
@@ -45,8 +50,7 @@ struct SurveyLineCut {
   func isAsWritten(_ parsed: SurveyLine, in line: Span<UInt8>) -> Bool {
     var json = JSONText()
     json.object { parsed.writeBody(to: &$0) }
-    // From behind `{"survey":` on, which is as long as the key within a line.
-    return json.bytes.span.extracting(droppingFirst: Self.surveyKey.count)
+    return json.bytes.span.extracting(droppingFirst: "{\"survey\":".utf8.count)
       .hasSameBytes(as: line.extracting(bodyStart..<line.count))
   }
 
@@ -81,28 +85,39 @@ struct SurveyLineCut {
     return name(in: line).utf8.lexicographicallyPrecedes(other)
   }
 
-  /// The first eight bytes of the name, the first one highest; 0 for names that are not ASCII or
-  /// have a short address.
+  /// The first eight bytes of the name, the first one highest; 0 when the address is shorter.
   func head(in line: Span<UInt8>) -> UInt64 {
-    guard isASCII, address.count >= 8 else { return 0 }
+    guard address.count >= 8 else { return 0 }
     return line.little(UInt64.self, at: address.lowerBound)?.byteSwapped ?? 0
   }
+}
 
-  private static let addressKey = Array("{\"address\":\"".utf8)
-  private static let sourceKey = Array(",\"source\":\"".utf8)
-  private static let surveyKey = Array(",\"survey\":".utf8)
+/// Up to sixteen characters that a line has at some place, as one number.
+fileprivate struct LineKey {
+  let count: Int
+  let value: UInt128
+
+  /// Ones where the characters stand.
+  let mask: UInt128
+
+  init(_ text: String) {
+    count = text.utf8.count
+    value = text.utf8.reversed().reduce(0) { $0 << 8 | UInt128($1) }
+    mask = UInt128.max >> UInt128(128 - 8 * count)
+  }
 }
 
 extension Span where Element == UInt8 {
-  fileprivate func starts(with prefix: [UInt8], at start: Int) -> Bool {
-    count - start >= prefix.count
-      && extracting(start..<start + prefix.count).hasSameBytes(as: prefix.span)
+  /// Whether the key stands at `start`; also `false` within the last sixteen bytes, where no line
+  /// that means anything has a key.
+  fileprivate func starts(with key: LineKey, at start: Int) -> Bool {
+    little(UInt128.self, at: start).map { $0 & key.mask == key.value } ?? false
   }
 
   /// Where the text of a string stands that follows `key`, without escapes and control characters;
   /// `at` moves behind its closing quote, and `bits` gets the bits of its bytes.
   fileprivate func string(
-    after key: [UInt8], _ at: inout Int, _ bits: inout UInt64
+    after key: LineKey, _ at: inout Int, _ bits: inout UInt64
   ) -> Range<Int>? {
     guard starts(with: key, at: at) else { return nil }
     let start = at + key.count
