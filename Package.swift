@@ -19,6 +19,9 @@ let package = Package(
     .executable(name: "passage", targets: ["passage"]),
     .library(name: "PCIe", targets: ["PCIe"]),
     .library(name: "Placement", targets: ["Placement"]),
+    // For the packages of this repository that fuzz and measure.
+    .library(name: "Commands", targets: ["Commands"]),
+    .library(name: "Hardware", targets: ["Hardware"]),
   ],
   dependencies: [
     // Command line parsing, help and shell completion: nobody should write these again.
