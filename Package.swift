@@ -20,7 +20,7 @@ let package = Package(
     .library(name: "Hardware", targets: ["Hardware"]),
     .library(name: "PCIe", targets: ["PCIe"]),
     .library(name: "Placement", targets: ["Placement"]),
-    // For the benchmarks, which measure what the commands are made of.
+    // For the packages of this repository that fuzz and measure.
     .library(name: "HostSystem", targets: ["HostSystem"]),
     .library(name: "Commands", targets: ["Commands"]),
   ],

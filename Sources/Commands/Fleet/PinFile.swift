@@ -54,7 +54,12 @@ enum PinFile {
   /// - Returns: The pin.
   /// - Throws: ``InputProblem`` that names the file and what was expected.
   static func read(_ path: String) throws(InputProblem) -> Pin {
-    let file = try JSONFile.decode(File.self, from: path)
+    try decode(JSONFile.bytes(of: path), from: path)
+  }
+
+  /// Reads what a file holds; `source` is the file's name, for errors.
+  static func decode(_ bytes: [UInt8], from source: String) throws(InputProblem) -> Pin {
+    let file = try JSONFile.decode(File.self, bytes, from: source)
     return Pin(capability: file.capability.capability, models: file.models.map(\.pin))
   }
 }

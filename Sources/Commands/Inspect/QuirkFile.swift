@@ -67,6 +67,11 @@ enum QuirkFile {
   /// - Returns: Its quirks, in order.
   /// - Throws: ``InputProblem`` that names the file, the key, and what was expected.
   static func read(_ path: String) throws(InputProblem) -> [Quirk] {
-    try JSONFile.decode(File.self, from: path).quirks.map(\.quirk)
+    try decode(JSONFile.bytes(of: path), from: path)
+  }
+
+  /// Reads what a file holds; `source` is the file's name, for errors.
+  static func decode(_ bytes: [UInt8], from source: String) throws(InputProblem) -> [Quirk] {
+    try JSONFile.decode(File.self, bytes, from: source).quirks.map(\.quirk)
   }
 }

@@ -6,14 +6,12 @@ enum JSONFile {
   /// The largest file that is taken, in bytes.
   static let limit = 64 << 20
 
-  /// Reads and decodes a file.
+  /// Reads a file whole.
   ///
-  /// - Parameters:
-  ///   - type: What the file holds.
-  ///   - path: The file.
-  /// - Returns: The value.
-  /// - Throws: ``InputProblem`` that names the file and what was expected.
-  static func decode<T: Decodable>(_ type: T.Type, from path: String) throws(InputProblem) -> T {
+  /// - Parameter path: The file.
+  /// - Returns: Its bytes.
+  /// - Throws: ``InputProblem`` for a file that cannot be read or is too large.
+  static func bytes(of path: String) throws(InputProblem) -> [UInt8] {
     var bytes: [UInt8] = []
     do {
       var stream = try ByteStream(path: path)
@@ -29,12 +27,26 @@ enum JSONFile {
     } catch {
       throw .json(source: path, "\(error)")
     }
+    return bytes
+  }
+
+  /// Decodes what a file holds.
+  ///
+  /// - Parameters:
+  ///   - type: What the file holds.
+  ///   - bytes: Its bytes.
+  ///   - source: The file's name, for errors.
+  /// - Returns: The value.
+  /// - Throws: ``InputProblem`` that names the file and what was expected.
+  static func decode<T: Decodable>(
+    _ type: T.Type, _ bytes: [UInt8], from source: String
+  ) throws(InputProblem) -> T {
     do {
       return try JSONDecoder().decode(type, from: Data(bytes))
     } catch let error as DecodingError {
-      throw .json(source: path, error.inWords)
+      throw .json(source: source, error.inWords)
     } catch {
-      throw .json(source: path, "\(error)")
+      throw .json(source: source, "\(error)")
     }
   }
 }

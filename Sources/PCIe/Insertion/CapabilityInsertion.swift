@@ -81,21 +81,27 @@ extension LayoutMap {
     }
   }
 
-  /// Checks that every entry of unknown length stays one.
+  /// Checks that every entry keeps its length, or stays one of unknown length.
   ///
-  /// What lies behind such an entry may be read as its registers; if new bytes there make it state a
-  /// length, they are its registers.
+  /// What lies behind an entry of unknown length may be read as its registers; if new bytes there make
+  /// it state a length, they are its registers. And where entries overlap, the pointer that is to lead
+  /// to the capability may be a register of another entry.
   private func requireSameLengths(
     after insertion: CapabilityInsertion, of new: NewExtendedCapability, in config: ConfigSpace
   ) throws(InsertionRefusal) {
-    guard walk.extended.contains(where: { $0.size == nil }) else { return }
+    let link = insertion.link?.offset
+    let isAffected = { (entry: Capability) in
+      entry.size == nil || link.map { $0 != entry.offset && entry.knownBytes.contains($0) } ?? false
+    }
+    guard walk.extended.contains(where: isAffected) else { return }
     let after = config.applying(insertion.patches)
-    for entry in walk.extended where entry.size == nil {
-      let length = entry.kind?.length.extendedLength(
+    for entry in walk.extended where isAffected(entry) {
+      let stated = entry.kind?.length.extendedLength(
         at: entry.offset, version: entry.version, in: after, port: walk.port)
-      if let length, entry.offset + length <= ConfigSpace.extendedSize {
-        throw .overlaps(offset: insertion.offset, length: new.length, entry)
-      }
+      let length = stated.flatMap { entry.offset + $0 <= ConfigSpace.extendedSize ? $0 : nil }
+      guard length != entry.size else { continue }
+      if let link, entry.size != nil { throw .linkOverlaps(link: link, entry) }
+      throw .overlaps(offset: insertion.offset, length: new.length, entry)
     }
   }
 

@@ -50,6 +50,8 @@ public enum InsertionRefusal: Error, Hashable, Sendable {
   case listFull(limit: Int)
   /// A capability that is there already owns some of the bytes.
   case overlaps(offset: Int, length: Int, Capability)
+  /// The pointer that would lead to it is also a register from which an entry has its length.
+  case linkOverlaps(link: Int, Capability)
   /// The bytes are not zero, so they are somebody's registers.
   case occupied(offset: Int, firstNonZero: Int)
 }
@@ -74,6 +76,10 @@ extension InsertionRefusal: CustomStringConvertible {
     case .overlaps(let offset, let length, let capability):
       "\(offset.hex)-\((offset + length - 1).hex) would overlap \(capability.shortName) at "
         + "\(capability.knownBytes.lowerBound.hex)-\(capability.knownBytes.upperBound.hex)"
+    case .linkOverlaps(let link, let capability):
+      "the header at \(link.hex), which would lead to it, overlaps \(capability.shortName) at "
+        + "\(capability.knownBytes.lowerBound.hex)-\(capability.knownBytes.upperBound.hex), whose "
+        + "length would change"
     case .occupied(let offset, let first):
       "the bytes at \(offset.hex) are in use: \(first.hex) is not zero and no capability accounts "
         + "for it"

@@ -1,0 +1,34 @@
+/// What is fuzzed: each target takes any bytes, and traps when a property does not hold.
+public enum FuzzTarget: String, CaseIterable, Sendable {
+  /// Text dumps.
+  case dumpText = "DumpText"
+  /// The walk, the layout and insertion.
+  case walkInsert = "WalkInsert"
+  /// Placement, surveys, plans and pins.
+  case placement = "Placement"
+  /// The virtual config space.
+  case virtualConfig = "VirtualConfig"
+  /// Survey lines, and what merging them gives.
+  case surveyLine = "SurveyLine"
+  /// Quirk and pin files.
+  case jsonFiles = "JSONFiles"
+
+  /// Checks the target's properties on an input.
+  ///
+  /// - Parameter bytes: The input.
+  public func run(_ bytes: [UInt8]) {
+    switch self {
+    case .dumpText: DumpTextEntry.run(bytes)
+    case .walkInsert: WalkInsertEntry.run(bytes)
+    case .placement: PlacementEntry.run(bytes)
+    case .virtualConfig: VirtualConfigEntry.run(bytes)
+    case .surveyLine: SurveyLineEntry.run(bytes)
+    case .jsonFiles: JSONFilesEntry.run(bytes)
+    }
+  }
+}
+
+/// Traps with a message, also in optimised builds, when a property does not hold.
+func require(_ holds: Bool, _ what: @autoclosure () -> String) {
+  if !holds { fatalError(what()) }
+}
