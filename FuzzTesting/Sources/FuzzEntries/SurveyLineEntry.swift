@@ -41,18 +41,37 @@ enum SurveyLineEntry {
     return lines
   }
 
-  /// What is remembered of a line is what parsing it gives, also when that is nothing.
+  /// What is counted of lines is what parsing them gives, and none is counted that is refused.
   private static func remember(_ lines: [[UInt8]], _ results: [SurveyLine?]) {
     var cache = SurveyLineCache()
+    var expected: [KeyedEvidence: Tally] = [:]
     for (line, result) in zip(lines, results) {
-      guard let cut = SurveyLineCache.cut(line.span) else { continue }
-      if let key = cache.lookUp(cut, in: line.span) {
-        let isSame =
-          result?.evidence == key.evidence && result?.count == 1 && result?.members == [cut.name]
-        require(isSame, "remembered, and parsed as \(String(describing: result))")
+      guard let cut = SurveyLineCut(line.span) else { continue }
+      if cache.count(cut, in: line.span) {
+        guard let result else { fatalError("counted, and refused when parsed") }
+        let name = cut.name(in: line.span)
+        require(result.count == 1 && result.members == [name], "counted as \(name): \(result)")
+        expected[KeyedEvidence(result.evidence), default: Tally()].add(1, [name])
       } else if let result {
-        cache.remember(KeyedEvidence(result.evidence), of: result, cut, in: line.span)
+        let forgotten = cache.remember(
+          KeyedEvidence(result.evidence), of: result, cut, in: line.span)
+        require(forgotten.isEmpty, "forgotten without need")
       }
+    }
+    var found: [KeyedEvidence: Tally] = [:]
+    for counted in cache.forgetAll() {
+      found[counted.key, default: Tally()].add(counted.count, counted.names)
+    }
+    require(found == expected, "\(found) was counted, not \(expected)")
+  }
+
+  private struct Tally: Equatable {
+    var count = 0
+    var names = MemberNames()
+
+    mutating func add(_ count: Int, _ names: [String]) {
+      self.count += count
+      for name in names { self.names.add(name) }
     }
   }
 
@@ -90,7 +109,7 @@ enum SurveyLineEntry {
     for (index, line) in lines.enumerated() {
       reader.surveyLine(line.span, source: "fuzz", line: index)
     }
-    return reader.fleet.models.map(Summary.init).sorted { $0.plan.model < $1.plan.model }
+    return reader.survey().models.map(Summary.init).sorted { $0.plan.model < $1.plan.model }
   }
 
   private static func reduced(_ lines: [[UInt8]]) -> [[UInt8]] {
