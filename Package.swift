@@ -17,11 +17,12 @@ let package = Package(
   name: "Passage",
   products: [
     .executable(name: "passage", targets: ["passage"]),
+    .library(name: "Hardware", targets: ["Hardware"]),
     .library(name: "PCIe", targets: ["PCIe"]),
     .library(name: "Placement", targets: ["Placement"]),
     // For the packages of this repository that fuzz and measure.
+    .library(name: "HostSystem", targets: ["HostSystem"]),
     .library(name: "Commands", targets: ["Commands"]),
-    .library(name: "Hardware", targets: ["Hardware"]),
   ],
   dependencies: [
     // Command line parsing, help and shell completion: nobody should write these again.

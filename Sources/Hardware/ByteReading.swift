@@ -20,6 +20,33 @@ extension Span where Element == UInt8 {
   }
 }
 
+extension Span where Element == UInt8 {
+  /// Whether both spans hold the same bytes.
+  ///
+  /// - Parameter other: The other bytes.
+  /// - Returns: `false` also when the spans differ in length.
+  /// - Complexity: O(n); 32 bytes are compared at a time.
+  public func hasSameBytes(as other: Span<UInt8>) -> Bool {
+    guard count == other.count else { return false }
+    var at = 0
+    while let a = little(UInt128.self, at: at), let b = little(UInt128.self, at: at + 16),
+      let x = other.little(UInt128.self, at: at), let y = other.little(UInt128.self, at: at + 16)
+    {
+      if (a ^ x) | (b ^ y) != 0 { return false }
+      at += 32
+    }
+    while let a = little(UInt64.self, at: at), let b = other.little(UInt64.self, at: at) {
+      if a != b { return false }
+      at += 8
+    }
+    while at < count {
+      if self[at] != other[at] { return false }
+      at += 1
+    }
+    return true
+  }
+}
+
 extension MutableSpan where Element == UInt8 {
   /// Writes an integer in little-endian order; one that would run past the end traps.
   ///

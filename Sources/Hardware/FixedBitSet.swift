@@ -119,6 +119,36 @@ public struct FixedBitSet<let words: Int>: Sendable {
     return word << 6 + 63 - bits.leadingZeroBitCount
   }
 
+  /// The lowest integer that is `member` or above and no member; ``capacity`` when all are members.
+  @inlinable
+  public func firstAbsent(from member: Int) -> Int {
+    guard member < Self.capacity else { return Self.capacity }
+    let member = Swift.max(member, 0)
+    var word = member >> 6
+    var bits = ~storage[word] & (UInt64.max << (member & 63))
+    while bits == 0 {
+      word += 1
+      guard word < words else { return Self.capacity }
+      bits = ~storage[word]
+    }
+    return word << 6 + bits.trailingZeroBitCount
+  }
+
+  /// The highest integer that is `member` or below and no member; -1 when all are members.
+  @inlinable
+  public func lastAbsent(through member: Int) -> Int {
+    guard member >= 0 else { return -1 }
+    let member = Swift.min(member, Self.capacity - 1)
+    var word = member >> 6
+    var bits = ~storage[word] & (UInt64.max >> (63 - member & 63))
+    while bits == 0 {
+      word -= 1
+      guard word >= 0 else { return -1 }
+      bits = ~storage[word]
+    }
+    return word << 6 + 63 - bits.leadingZeroBitCount
+  }
+
   /// Whether any member lies in a range.
   @inlinable
   public func intersects(_ range: ClosedRange<Int>) -> Bool {
@@ -140,10 +170,8 @@ public struct FixedBitSet<let words: Int>: Sendable {
     var result: [ClosedRange<Int>] = []
     var position = 0
     while let start = first(from: position) {
-      var end = start
-      while end + 1 < Self.capacity, contains(end + 1) { end += 1 }
-      result.append(start...end)
-      position = end + 1
+      position = firstAbsent(from: start)
+      result.append(start...position - 1)
     }
     return result
   }

@@ -134,6 +134,10 @@ struct FixedBitSetTests {
     #expect(set.contains(single) == members.contains(single))
     #expect(set.first(from: single) == sorted.first { $0 >= single })
     #expect(set.last(through: single) == sorted.last { $0 <= single })
+    let absent = (0..<FixedBitSet<words>.capacity).filter { !members.contains($0) }
+    #expect(
+      set.firstAbsent(from: single) == absent.first { $0 >= single } ?? FixedBitSet<words>.capacity)
+    #expect(set.lastAbsent(through: single) == absent.last { $0 <= single } ?? -1)
     #expect(set.intersects(wide) == sorted.contains { wide.contains($0) })
     #expect(set.contains(wide) == wide.allSatisfy { members.contains($0) })
   }

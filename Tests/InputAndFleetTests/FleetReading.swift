@@ -44,7 +44,7 @@ enum FleetReading {
     }
     splitter.finish(line)
     return Result(
-      plans: planner.fleet.fleet.plan(), members: planner.fleet.fleet.members,
+      plans: planner.fleet.survey().plan(), members: planner.fleet.survey().members,
       problems: planner.problems)
   }
 

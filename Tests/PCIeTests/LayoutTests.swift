@@ -76,6 +76,9 @@ struct LayoutTests {
     #expect(members(map.claimed) == known)
     #expect(members(map.nonZero) == Set(config.bytes.indices.filter { config.bytes[$0] != 0 }))
     #expect(members(map.stray) == members(map.nonZero).subtracting(known))
+    #expect(
+      Set(map.strayExtendedDwords.runs.joined())
+        == Set(members(map.stray).filter { $0 >= 0x100 }.map { $0 / 4 }))
     #expect(members(map.shadowed).isDisjoint(with: known))
 
     let owners = map.owners
@@ -110,12 +113,9 @@ struct LayoutTests {
       previous = region.owner
     }
     #expect(next == map.size)
-    let free = map.unclaimed.flatMap { Array($0.bytes) }
-    #expect(
-      free
-        == owners.indices.filter {
-          if case .unclaimed = owners[$0] { true } else { false }
-        })
+    let free = map.regions.filter { if case .unclaimed = $0.owner { true } else { false } }
+    #expect(map.unclaimed.map(\.bytes) == free.map(\.bytes))
+    #expect(map.unclaimed.map { .unclaimed(zero: $0.zero) } == free.map(\.owner))
   }
 
   private func members(_ set: ConfigByteSet) -> Set<Int> { Set(set.runs.joined()) }

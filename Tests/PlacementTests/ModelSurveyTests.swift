@@ -19,16 +19,18 @@ struct ModelSurveyTests {
         ModelSurvey(of: Fleet.model)
       }
       var seen: [Int: Set<KeyedEvidence>] = [:]
+      var counted: [(part: Int, member: Member)] = []
       for member in members.shuffled(using: &generator) {
         let part = Int.random(in: parts.indices, using: &generator)
-        // As the line cache does: what was met before is only counted.
+        // As the line cache does: what was met before is counted, and added at the end.
         if seen[part, default: []].contains(member.key), Bool.random(using: &generator) {
-          parts[part].addAnother(like: member.key, name: member.name)
+          counted.append((part, member))
         } else {
           parts[part].add(member.key, names: [member.name])
           seen[part, default: []].insert(member.key)
         }
       }
+      for (part, member) in counted { parts[part].add(member.key, names: [member.name]) }
       while parts.count > 1 {
         let taken = parts.remove(at: Int.random(in: parts.indices, using: &generator))
         parts[Int.random(in: parts.indices, using: &generator)].merge(taken)
@@ -129,7 +131,7 @@ struct ModelSurveyTests {
     var survey = ModelSurvey(of: Fleet.model)
     survey.add(member.key, count: .max, names: [member.name])
     survey.add(other.key, count: .max, names: [other.name])
-    survey.addAnother(like: member.key, name: "c")
+    survey.add(member.key, names: ["c"])
     var twice = survey
     twice.merge(survey)
     #expect(twice.members == DeviceCount.limit && twice.plan().decision.offset == 0xFF8)

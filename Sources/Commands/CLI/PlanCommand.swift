@@ -68,8 +68,9 @@ struct PlanCommand: ParsableCommand {
     let reader = FleetReader(messages: messages)
     let declarations = try declared.declarations()
     SourceLoader(handler: reader).load(sources)
+    let fleet = reader.survey()
     if messages.gaveUp { throw ExitStatus.unusableInput }
-    let plans = reader.fleet.plan(declarations)
+    let plans = fleet.plan(declarations)
     if plans.isEmpty, !json { throw ExitStatus.unusableInput }
     var sink = ByteSink()
     if json {

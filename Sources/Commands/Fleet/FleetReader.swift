@@ -3,8 +3,9 @@ import Placement
 
 /// Puts devices and survey lines together into the survey of a fleet.
 final class FleetReader: SourceHandler {
-  private(set) var fleet = FleetSurvey()
+  private var fleet = FleetSurvey()
   private var cache = SurveyLineCache()
+  private let layout = SurveyLineCut.Layout()
   private let messages: Messages
 
   /// Starts without devices.
@@ -19,9 +20,8 @@ final class FleetReader: SourceHandler {
   }
 
   func surveyLine(_ bytes: Span<UInt8>, source: String, line: Int) {
-    let cut = SurveyLineCache.cut(bytes)
-    if let cut, let key = cache.lookUp(cut, in: bytes) {
-      fleet.addAnother(like: key, name: cut.name)
+    let cut = SurveyLineCut(bytes, layout)
+    if let cut, cache.count(cut, in: bytes) {
       messages.progress()
       return
     }
@@ -29,7 +29,7 @@ final class FleetReader: SourceHandler {
       let parsed = try SurveyLine([UInt8](copying: bytes), fallback: "\(source) line \(line)")
       let key = KeyedEvidence(parsed.evidence)
       add(key, count: parsed.count, names: parsed.members)
-      if let cut { cache.remember(key, of: parsed, cut, in: bytes) }
+      if let cut { add(cache.remember(key, of: parsed, cut, in: bytes)) }
     } catch {
       messages.problem(.survey(source: source, line: line, "\(error)"))
     }
@@ -39,8 +39,23 @@ final class FleetReader: SourceHandler {
 
   func note(_ text: String) { messages.note(text) }
 
+  /// The survey of all that was read so far.
+  func survey() -> FleetSurvey {
+    add(cache.forgetAll())
+    return fleet
+  }
+
   private func add(_ key: KeyedEvidence, count: Int, names: [String]) {
     messages.progress()
+    put(key, count: count, names: names)
+  }
+
+  /// Adds devices whose progress was told when they were counted.
+  private func add(_ counted: [SurveyLineCache.Counted]) {
+    for shape in counted { put(shape.key, count: shape.count, names: shape.names) }
+  }
+
+  private func put(_ key: KeyedEvidence, count: Int, names: [String]) {
     guard !messages.gaveUp else { return }
     do {
       try fleet.add(key, count: count, names: names)

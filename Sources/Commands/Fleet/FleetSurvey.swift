@@ -32,16 +32,6 @@ public struct FleetSurvey: Sendable {
     try change(key.evidence.model) { $0.add(key, count: count, names: names) }
   }
 
-  /// Adds one more device that shows what another one did.
-  ///
-  /// - Parameters:
-  ///   - key: What it shows; ``add(_:count:names:)`` must have got the same before.
-  ///   - name: Its name.
-  mutating func addAnother(like key: KeyedEvidence, name: String) {
-    guard let index = indices[key.evidence.model] else { return }
-    models[index].addAnother(like: key, name: name)
-  }
-
   /// Adds the devices of another survey.
   ///
   /// - Parameter other: The other survey.

@@ -23,9 +23,25 @@ extension SurveyLine {
       let express: Bool
       let space: String
       let problem: String?
-      let capabilities: [[Int?]]
-      let hidden: [[Int?]]
+      let capabilities: [Row]
+      let hidden: [Row]
       let stray: [[Int]]
+    }
+    /// An array of integers and nulls; a generic array of optionals takes twice as long to decode.
+    struct Row: Decodable {
+      /// The first four elements.
+      private(set) var values: InlineArray<4, Int?> = .init(repeating: nil)
+      /// The number of all elements.
+      private(set) var count = 0
+
+      init(from decoder: any Decoder) throws {
+        var list = try decoder.unkeyedContainer()
+        while !list.isAtEnd {
+          let value = try list.decodeNil() ? nil : list.decode(Int.self)
+          if count < 4 { values[count] = value }
+          count += 1
+        }
+      }
     }
     let address: String?
     let source: String?
@@ -115,7 +131,7 @@ extension SurveyLine {
   }
 
   private static func entries(
-    _ rows: [[Int?]], _ key: String
+    _ rows: [Raw.Row], _ key: String
   ) throws(SurveyLineError) -> [SurveyedCapability] {
     guard rows.count <= 1024 else {
       throw SurveyLineError(description: "\(key) has \(rows.count) entries: no list has so many")
@@ -123,16 +139,18 @@ extension SurveyLine {
     var entries: [SurveyedCapability] = []
     entries.reserveCapacity(rows.count)
     for row in rows {
-      guard row.count == 4, let offset = row[0], (0x100...0xFFC).contains(offset), offset % 4 == 0,
-        let id = row[1].flatMap({ UInt16(exactly: $0) }), let version = row[2],
-        (0...15).contains(version), row[3].map({ (1...0xF00).contains($0) }) ?? true
+      let (values, size) = (row.values, row.values[3])
+      guard row.count == 4, let offset = values[0], (0x100...0xFFC).contains(offset),
+        offset % 4 == 0, let id = values[1].flatMap({ UInt16(exactly: $0) }),
+        let version = values[2], (0...15).contains(version),
+        size.map({ (1...0xF00).contains($0) }) ?? true
       else {
         throw SurveyLineError(
           description: "\(key) has an entry that is not [offset, id, version, size or null]")
       }
       entries.append(
         SurveyedCapability(
-          offset: UInt16(offset), id: id, version: UInt8(version), size: row[3].map { UInt16($0) }))
+          offset: UInt16(offset), id: id, version: UInt8(version), size: size.map { UInt16($0) }))
     }
     return entries
   }

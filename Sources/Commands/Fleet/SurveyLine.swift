@@ -93,7 +93,7 @@ public struct SurveyLine: Hashable, Sendable {
   /// - Parameters:
   ///   - device: The device.
   ///   - json: Gets the line, with its line end.
-  func write(of device: LoadedDevice, to json: inout JSONText) {
+  public func write(of device: LoadedDevice, to json: inout JSONText) {
     json.object { json in
       json.string("address", device.address.map { "\($0)" })
       json.string("source", device.source)

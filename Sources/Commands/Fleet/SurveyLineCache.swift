@@ -1,133 +1,119 @@
 import Hardware
 import Placement
 
-/// Remembers what survey objects mean, because devices of a fleet mostly show the same.
+/// Counts survey lines that say what an earlier one did, because devices of a fleet mostly show the
+/// same.
 ///
 /// A line that this program wrote is cut at fixed places, and its `survey` object looked up byte for
 /// byte; only objects that are new, or lines that are laid out otherwise, are parsed. The memory has
-/// a bound, and forgetting costs time only.
+/// a bound, and forgetting costs time only: what was counted is handed out before.
 struct SurveyLineCache {
-  /// A line cut in three; the bytes are those of the line.
-  struct Cut {
-    let name: String
-    /// Where the `survey` object starts.
-    let bodyStart: Int
-    /// A hash of the object.
-    let hash: UInt64
+  /// Devices that were counted.
+  struct Counted {
+    let key: KeyedEvidence
+    let count: Int
+    let names: [String]
   }
 
+  /// What is looked at for every line, so it is kept small.
   private struct Entry {
     let body: [UInt8]
-    let key: KeyedEvidence
+    var count = 0
+    var names = CutNames()
+
+    /// Counts a line if it has the same object, and says so.
+    mutating func count(_ cut: SurveyLineCut, in line: Span<UInt8>) -> Bool {
+      guard body.span.hasSameBytes(as: line.extracting(cut.bodyStart..<line.count)) else {
+        return false
+      }
+      count += 1
+      names.add(cut, in: line)
+      return true
+    }
   }
 
   private static let byteLimit = 8 << 20
+  private static let slotCount = 1 << 14
 
-  private var entries: [UInt64: Entry] = [:]
+  private var entries: [Entry] = []
+  /// What the object of each entry means.
+  private var keys: [KeyedEvidence] = []
   private var size = 0
+  /// The entry of an object by the hash of all of it.
+  private var indices: [UInt64: Int] = [:]
+  /// The entry that was met last among those that share a slot, or -1: a guess that mostly is right
+  /// and saves the long hash.
+  private var guesses = Array(repeating: Int32(-1), count: Self.slotCount)
 
-  /// What the object of a cut line means, if it was remembered.
-  func lookUp(_ cut: Cut, in line: Span<UInt8>) -> KeyedEvidence? {
-    guard let entry = entries[cut.hash],
-      entry.body.span.isEqual(to: line.extracting(cut.bodyStart..<line.count))
-    else { return nil }
-    return entry.key
+  /// Counts a cut line if its object was remembered.
+  ///
+  /// - Returns: Whether it was.
+  mutating func count(_ cut: SurveyLineCut, in line: Span<UInt8>) -> Bool {
+    let slot = Int(truncatingIfNeeded: cut.quickHash(of: line)) & (Self.slotCount - 1)
+    let guess = Int(guesses[slot])
+    if guess >= 0, entries[guess].count(cut, in: line) { return true }
+    guard let index = indices[cut.hash(of: line)], entries[index].count(cut, in: line) else {
+      return false
+    }
+    guesses[slot] = Int32(index)
+    return true
   }
 
-  /// Remembers what the object of a cut line means, when the line is just as this program writes it.
+  /// Remembers what the object of a cut line means, when the line is just as this program writes it;
+  /// the line itself is not counted.
   ///
   /// In any other line, keys behind the object could say more about its devices.
+  ///
+  /// - Returns: What was counted of objects that are forgotten to make room.
   mutating func remember(
-    _ key: KeyedEvidence, of parsed: SurveyLine, _ cut: Cut, in line: Span<UInt8>
-  ) {
+    _ key: KeyedEvidence, of parsed: SurveyLine, _ cut: SurveyLineCut, in line: Span<UInt8>
+  ) -> [Counted] {
+    guard cut.isAsWritten(parsed, in: line) else { return [] }
     let body = line.extracting(cut.bodyStart..<line.count)
-    var json = JSONText()
-    json.object { parsed.writeBody(to: &$0) }
-    // From behind `{"survey":` on.
-    guard json.bytes.span.extracting(droppingFirst: Self.surveyKey.count).isEqual(to: body)
-    else { return }
-    if size + body.count > Self.byteLimit {
-      entries.removeAll()
-      size = 0
-    }
-    entries[cut.hash] = Entry(body: Array(copying: body), key: key)
+    var forgotten: [Counted] = []
+    if size + body.count > Self.byteLimit { forgotten = forgetAll() }
+    // Of two objects with the same hash, the later one is found from now on.
+    indices[cut.hash(of: line)] = entries.count
+    entries.append(Entry(body: Array(copying: body)))
+    keys.append(key)
     size += body.count
+    return forgotten
   }
 
-  /// Cuts a line that has the layout this program writes for one device; `nil` for any other.
-  static func cut(_ line: Span<UInt8>) -> Cut? {
-    var at = 0
-    guard let address = line.string(after: Self.addressKey, &at),
-      let source = line.string(after: Self.sourceKey, &at),
-      line.starts(with: Self.surveyKey, at: at),
-      let name = SurveyLine.name(address: address, source: source)
-    else { return nil }
-    at += Self.surveyKey.count
-    return Cut(name: name, bodyStart: at, hash: line.hash(from: at))
-  }
-
-  private static let addressKey = Array("{\"address\":\"".utf8)
-  private static let sourceKey = Array(",\"source\":\"".utf8)
-  private static let surveyKey = Array(",\"survey\":".utf8)
-}
-
-extension Array where Element == UInt8 {
-  /// A copy of a span's bytes.
-  init(copying span: Span<UInt8>) {
-    self = []
-    reserveCapacity(span.count)
-    for index in span.indices { append(span[index]) }
+  /// Forgets everything and returns what was counted.
+  mutating func forgetAll() -> [Counted] {
+    defer {
+      entries = []
+      keys = []
+      size = 0
+      indices = [:]
+      guesses = Array(repeating: -1, count: Self.slotCount)
+    }
+    return entries.indices.filter { entries[$0].count > 0 }.map { index in
+      Counted(
+        key: keys[index], count: entries[index].count, names: entries[index].names.names)
+    }
   }
 }
 
-extension Span where Element == UInt8 {
-  fileprivate func starts(with prefix: [UInt8], at start: Int) -> Bool {
-    guard count - start >= prefix.count else { return false }
-    for index in prefix.indices where self[start + index] != prefix[index] { return false }
-    return true
-  }
+/// The first few names of devices on cut lines; a string is made only of a name that is kept.
+struct CutNames {
+  private var kept = MemberNames()
+  /// The last name that is kept, once no more can be kept without dropping one.
+  private var limit: [UInt8] = []
+  /// Its first eight bytes, the first one highest: names that start with more come behind it.
+  private var head = UInt64.max
 
-  /// The text of a string without escapes that follows `key`; `at` moves behind its closing quote.
-  fileprivate func string(after key: [UInt8], _ at: inout Int) -> String? {
-    guard starts(with: key, at: at) else { return nil }
-    let start = at + key.count
-    guard let end = firstIndex(of: UInt8(ascii: "\""), from: start) else { return nil }
-    for index in start..<end where self[index] == UInt8(ascii: "\\") || self[index] < 0x20 {
-      return nil
-    }
-    guard let text = String(validating: [UInt8](copying: extracting(start..<end)), as: UTF8.self)
-    else { return nil }
-    at = end + 1
-    return text
-  }
+  /// The names, sorted.
+  var names: [String] { kept.names }
 
-  /// A hash of the bytes from `start` on, eight at a time.
-  fileprivate func hash(from start: Int) -> UInt64 {
-    var hash = UInt64(count - start) &* 0x9E37_79B9_7F4A_7C15
-    var at = start
-    while let word = little(UInt64.self, at: at) {
-      hash = (hash ^ word) &* 0xFF51_AFD7_ED55_8CCD
-      hash ^= hash >> 32
-      at += 8
-    }
-    while at < count {
-      hash = (hash ^ UInt64(self[at])) &* 0x100_0000_01B3
-      at += 1
-    }
-    return hash
-  }
-
-  fileprivate func isEqual(to other: Span<UInt8>) -> Bool {
-    guard count == other.count else { return false }
-    var at = 0
-    while let a = little(UInt64.self, at: at), let b = other.little(UInt64.self, at: at) {
-      if a != b { return false }
-      at += 8
-    }
-    while at < count {
-      if self[at] != other[at] { return false }
-      at += 1
-    }
-    return true
+  /// Keeps the name of a line when it belongs to the first ones.
+  mutating func add(_ cut: SurveyLineCut, in line: Span<UInt8>) {
+    guard cut.head(in: line) <= head else { return }
+    guard limit.isEmpty || cut.name(in: line, precedes: limit) else { return }
+    kept.add(cut.name(in: line))
+    guard kept.names.count == MemberNames.limit, let last = kept.names.last else { return }
+    limit = Array(last.utf8)
+    head = limit.count < 8 ? .max : limit.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
   }
 }

@@ -1,12 +1,12 @@
 import Hardware
 
 /// Cuts a stream of bytes into lines, without copying lines that lie within one chunk.
-struct LineSplitter {
+public struct LineSplitter {
   /// The longest line that is taken, in bytes; a longer one is reported and dropped.
-  static let limit = 1 << 20
+  public static let limit = 1 << 20
 
   /// What a line is.
-  enum Line {
+  public enum Line {
     /// A line without its line end.
     case whole
     /// A line longer than the limit; its bytes are not kept.
@@ -15,10 +15,17 @@ struct LineSplitter {
 
   private var carried: [UInt8] = []
   private var isTooLong = false
-  private(set) var number = 0
+  private var number = 0
 
-  /// Cuts the next bytes and calls back for each line that ends in them.
-  mutating func consume(_ chunk: Span<UInt8>, _ body: (Span<UInt8>, Line, Int) -> Void) {
+  /// Starts before the first line.
+  public init() {}
+
+  /// Cuts the next bytes.
+  ///
+  /// - Parameters:
+  ///   - chunk: Bytes that follow those of the last call.
+  ///   - body: Called for each line that ends in them, with the line's number from 1.
+  public mutating func consume(_ chunk: Span<UInt8>, _ body: (Span<UInt8>, Line, Int) -> Void) {
     var start = 0
     while let end = chunk.firstIndex(of: UInt8(ascii: "\n"), from: start) {
       let piece = chunk.extracting(start..<end)
@@ -35,7 +42,9 @@ struct LineSplitter {
   }
 
   /// Delivers the last line when the stream does not end with a line end.
-  mutating func finish(_ body: (Span<UInt8>, Line, Int) -> Void) {
+  ///
+  /// - Parameter body: Called as by ``consume(_:_:)``.
+  public mutating func finish(_ body: (Span<UInt8>, Line, Int) -> Void) {
     guard !carried.isEmpty || isTooLong else { return }
     number += 1
     deliver(body)

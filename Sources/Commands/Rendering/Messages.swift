@@ -41,8 +41,12 @@ final class Messages {
 
   /// Counts one step, and shows the count once the work takes more than a second.
   func progress() {
+    guard showsProgress else { return }
     steps += 1
-    guard showsProgress, steps & 0x3FF == 0 else { return }
+    if steps & 0x3FF == 0 { showProgress() }
+  }
+
+  private func showProgress() {
     let now = ContinuousClock.now
     guard let start else {
       start = now

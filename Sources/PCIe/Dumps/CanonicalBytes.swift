@@ -1,10 +1,12 @@
 /// Eight bytes of a row as the 24 characters that `lspci` prints for them, in three words whose
 /// lowest byte is the first character.
 enum CanonicalBytes {
-  /// Whether the characters are ` 00 00 00 00 00 00 00 00`.
+  /// Whether the 48 characters of a row are sixteen times ` 00`.
   @inline(__always)
-  static func areZero(_ a: UInt64, _ b: UInt64, _ c: UInt64) -> Bool {
-    (a ^ 0x3020_3030_2030_3020) | (b ^ 0x2030_3020_3030_2030) | (c ^ 0x3030_2030_3020_3030) == 0
+  static func areZero(_ a: UInt128, _ b: UInt128, _ c: UInt128) -> Bool {
+    (a ^ 0x2030_3020_3030_2030_3020_3030_2030_3020)
+      | (b ^ 0x3020_3030_2030_3020_3030_2030_3020_3030)
+      | (c ^ 0x3030_2030_3020_3030_2030_3020_3030_2030) == 0
   }
 
   /// The eight bytes, the first in the lowest byte; `nil` when a character is not as expected.
@@ -47,4 +49,14 @@ enum CanonicalBytes {
     let ones = Word.max / 0xFF
     return values &+ ((values &+ ones &* 6) >> 4 & ones) &* 0x27
   }
+}
+
+extension UInt128 {
+  /// The lower 64 bits.
+  @inline(__always)
+  var lowHalf: UInt64 { UInt64(truncatingIfNeeded: self) }
+
+  /// The upper 64 bits.
+  @inline(__always)
+  var highHalf: UInt64 { UInt64(truncatingIfNeeded: self >> 64) }
 }

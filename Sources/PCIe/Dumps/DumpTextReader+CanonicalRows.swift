@@ -18,18 +18,16 @@ extension DumpTextReader {
       guard prefix == (isWide ? Self.widePrefix(offset) : Self.narrowPrefix(offset)) else { break }
       let row = at &+ (isWide ? 4 : 3)
       guard let end = text.at(row &+ 48), end == UInt8(ascii: "\n"),
-        let a = text.little(UInt64.self, at: row), let b = text.little(UInt64.self, at: row &+ 8),
-        let c = text.little(UInt64.self, at: row &+ 16),
-        let d = text.little(UInt64.self, at: row &+ 24),
-        let e = text.little(UInt64.self, at: row &+ 32),
-        let f = text.little(UInt64.self, at: row &+ 40)
+        let ab = text.little(UInt128.self, at: row),
+        let cd = text.little(UInt128.self, at: row &+ 16),
+        let ef = text.little(UInt128.self, at: row &+ 32)
       else { break }
       let low: UInt64
       let high: UInt64
-      if CanonicalBytes.areZero(a, b, c), CanonicalBytes.areZero(d, e, f) {
+      if CanonicalBytes.areZero(ab, cd, ef) {
         (low, high) = (0, 0)
-      } else if let first = CanonicalBytes.decode(a, b, c),
-        let second = CanonicalBytes.decode(d, e, f)
+      } else if let first = CanonicalBytes.decode(ab.lowHalf, ab.highHalf, cd.lowHalf),
+        let second = CanonicalBytes.decode(cd.highHalf, ef.lowHalf, ef.highHalf)
       {
         (low, high) = (first, second)
       } else {

@@ -39,10 +39,20 @@ extension LayoutMap {
 
   /// The runs that nobody owns, zero or not, in order of offset.
   public var unclaimed: [(bytes: ClosedRange<Int>, zero: Bool)] {
-    regions.compactMap { region in
-      guard case .unclaimed(let zero) = region.owner else { return nil }
-      return (region.bytes, zero)
+    var free = ConfigByteSet()
+    free.insert(0...size - 1)
+    free.subtract(claimed)
+    free.subtract(shadowed)
+    var result: [(bytes: ClosedRange<Int>, zero: Bool)] = []
+    var position = 0
+    while let start = free.first(from: position) {
+      let zero = !nonZero.contains(start)
+      let change =
+        zero ? nonZero.first(from: start) ?? size : nonZero.firstAbsent(from: start)
+      position = min(free.firstAbsent(from: start), change)
+      result.append((start...position - 1, zero))
     }
+    return result
   }
 
   private func paint(_ bytes: ClosedRange<Int>, _ owner: ByteOwner, into owners: inout [ByteOwner])

@@ -76,4 +76,13 @@ public struct LayoutMap: Hashable, Sendable {
     result.subtract(claimed)
     return result
   }
+
+  /// The dwords of the extended space with a byte in ``stray``.
+  public var strayExtendedDwords: DwordSet {
+    var result = DwordSet()
+    for word in ConfigSpace.extendedStart / 64..<64 {
+      result.insertDwords(ofBytes: nonZero[word: word] & ~claimed[word: word], word: word)
+    }
+    return result
+  }
 }

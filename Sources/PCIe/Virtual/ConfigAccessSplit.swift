@@ -2,6 +2,8 @@ public import Hardware
 
 extension ConfigByteSet {
   /// Which of an access's bytes are in the set: bit 0 for the lowest one.
+  // A call would copy the whole set.
+  @inline(__always)
   @inlinable
   func members(of width: AccessWidth, at offset: Int) -> Int {
     var bits = self[word: offset >> 6] >> UInt64(offset & 63)

@@ -38,21 +38,45 @@ extension Placer {
     }
   }
 
-  private var highest: SurveyedCapability? {
-    (evidence.entries + evidence.hidden).filter { !$0.isHeadPlaceholder }
-      .max { $0.offset < $1.offset }
-  }
-
   private func whyDoubtful(_ bytes: ClosedRange<Int>) -> PlacementReason {
-    let everything = (evidence.entries + evidence.hidden).filter { !$0.isHeadPlaceholder }
-    let before = everything.filter { Int($0.offset) < bytes.lowerBound }
-      .max { $0.offset < $1.offset }
+    let before = capability {
+      Int($0.offset) < bytes.lowerBound
+    } isBetter: {
+      $0.offset > $1.offset
+    }
     if let before, before.size == nil { return .shadow(offset: bytes.lowerBound, of: before) }
     // An overlong body can also reach past the next header, so look at ends, not at offsets.
-    let above = everything.filter { $0.knownBytes.upperBound > bytes.lowerBound }
-      .min { $0.offset < $1.offset }
+    let above = capability {
+      $0.knownBytes.upperBound > bytes.lowerBound
+    } isBetter: {
+      $0.offset < $1.offset
+    }
     guard let above else { return .holeElsewhere(offset: bytes.lowerBound) }
     return .hole(offset: bytes.lowerBound, below: above)
+  }
+
+  private var highest: SurveyedCapability? {
+    capability { _ in
+      true
+    } isBetter: {
+      $0.offset > $1.offset
+    }
+  }
+
+  /// The best capability, shown or hidden, that fits; the first one among equals.
+  private func capability(
+    where fits: (SurveyedCapability) -> Bool,
+    isBetter: (SurveyedCapability, SurveyedCapability) -> Bool
+  ) -> SurveyedCapability? {
+    var best: SurveyedCapability?
+    // One list after the other, because putting them together would allocate.
+    for entry in evidence.entries where !entry.isHeadPlaceholder && fits(entry) {
+      if best.map({ isBetter(entry, $0) }) ?? true { best = entry }
+    }
+    for entry in evidence.hidden where !entry.isHeadPlaceholder && fits(entry) {
+      if best.map({ isBetter(entry, $0) }) ?? true { best = entry }
+    }
+    return best
   }
 
   /// The nearest bytes on either side that are not zero and that nobody accounts for.

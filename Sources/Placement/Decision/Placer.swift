@@ -85,7 +85,9 @@ public struct Placer: Sendable {
   private func placed(
     _ offset: Int, _ grade: Grade, _ candidates: Candidates
   ) -> PlacementDecision {
-    var reasons = [whyGraded(offset, grade)]
+    var reasons: [PlacementReason] = []
+    reasons.reserveCapacity(4)
+    reasons.append(whyGraded(offset, grade))
     reasons.append(contentsOf: contradictions())
     if !evidence.isExpress { reasons.append(.conventional) }
     if let hidden = evidence.hiddenPASID {
@@ -115,13 +117,13 @@ public struct Placer: Sendable {
     _ candidates: Candidates, except taken: Int?
   ) -> [PlacementDecision.Alternative] {
     var result: [PlacementDecision.Alternative] = []
+    result.reserveCapacity(8)
     for grade in Grade.allCases {
       let offsets = candidates[grade]
       var top = 1023
       while result.count < 8, let end = offsets.last(through: top) {
         if end * 4 != taken { result.append(.init(offset: end * 4, grade: grade)) }
-        top = end
-        while top >= 0, offsets.contains(top) { top -= 1 }
+        top = offsets.lastAbsent(through: end)
       }
     }
     return result

@@ -71,7 +71,7 @@ extension PlacementEvidence {
       model: DeviceModel(of: config), space: SpaceState(layout.walk),
       isExpress: layout.walk.port.portType != nil,
       entries: layout.walk.extended.map(SurveyedCapability.init),
-      hidden: [], stray: layout.stray.extendedDwords)
+      hidden: [], stray: layout.strayExtendedDwords)
   }
 
   /// Gathers what a device's own config space and its view through VFIO show together.

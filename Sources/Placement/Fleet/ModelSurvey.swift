@@ -65,21 +65,6 @@ public struct ModelSurvey: Hashable, Sendable {
     keep(SurveyedShape(key, count: count, members: names))
   }
 
-  /// Adds one more device with the evidence of a shape that is kept or was dropped before.
-  ///
-  /// - Parameters:
-  ///   - key: What it shows, equal to what an earlier device showed.
-  ///   - name: Its name.
-  public mutating func addAnother(like key: KeyedEvidence, name: String) {
-    members = DeviceCount.sum(members, 1)
-    if key.evidence.pasid != nil { present = DeviceCount.sum(present, 1) }
-    if key.evidence.space != .usable { unusable = DeviceCount.sum(unusable, 1) }
-    // The ground has this device's already; only the counts and names change.
-    guard let index = shapes.firstIndex(where: { $0.key == key }) else { return }
-    shapes[index].count = DeviceCount.sum(shapes[index].count, 1)
-    shapes[index].names.add(name)
-  }
-
   /// Adds the devices of another survey of the same model.
   ///
   /// - Parameter other: The other survey.

@@ -1,0 +1,34 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+// The settings of the package that is measured.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableUpcomingFeature("InferIsolatedConformances"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+  name: "Benchmarks",
+  dependencies: [.package(name: "Passage", path: "..")],
+  targets: [
+    // Counts calls of malloc, which Swift cannot replace.
+    .target(name: "Counting"),
+    .executableTarget(
+      name: "Benchmarks",
+      dependencies: [
+        "Counting",
+        .product(name: "Commands", package: "Passage"),
+        .product(name: "Hardware", package: "Passage"),
+        .product(name: "HostSystem", package: "Passage"),
+        .product(name: "PCIe", package: "Passage"),
+        .product(name: "Placement", package: "Passage"),
+      ],
+      swiftSettings: settings),
+  ]
+)
