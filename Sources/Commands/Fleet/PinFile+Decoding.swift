@@ -74,8 +74,10 @@ extension PinFile {
         return number
       }
       if let offset {
-        guard (0x100...Candidates.customaryOffset).contains(offset), offset % 4 == 0 else {
-          throw refuse(.offset, "\(offset): expected a multiple of 4 from 256 to 4088, or null")
+        // A device's own header may stand in the last dword, where ours would not fit.
+        let last = grade == PlacementDecision.presentWord ? 0xFFC : Candidates.customaryOffset
+        guard (0x100...last).contains(offset), offset % 4 == 0 else {
+          throw refuse(.offset, "\(offset): expected a multiple of 4 from 256 to \(last), or null")
         }
       }
       // A grade says whether there is an offset.
