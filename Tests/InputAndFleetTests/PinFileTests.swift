@@ -38,7 +38,7 @@ struct PinFileTests {
 
   private static let good = """
     {"schema":1,"capability":{"pasidBits":20,"exec":false,"priv":false},"models":[{"vendorID":1,\
-    "deviceID":2,"revision":3,"offset":4088,"grade":"likely","members":4,"layouts":[[[256,1,2]]]}]}
+    "deviceID":2,"revision":3,"offset":4088,"grade":"likely","members":4,"layout":[[256,1,2]]}]}
     """
 
   @Test("a plain one")
@@ -50,7 +50,7 @@ struct PinFileTests {
       pin.models == [
         ModelPin(
           model: DeviceModel(vendorID: 1, deviceID: 2, revision: 3), offset: 4088, grade: "likely",
-          members: 4, layouts: [[entry]])
+          members: 4, layout: [entry])
       ])
   }
 
@@ -63,8 +63,8 @@ struct PinFileTests {
       ("\"pasidBits\":20", "\"pasidBits\":-1", "expected 0 to 20"),
       ("\"exec\":false", "\"exec\":0", "capability.exec"),
       ("\"priv\":false", "\"privileged\":false", "unknown key"),
-      ("\"layouts\"", "\"layuots\"", "unknown key"),
-      (",\"layouts\":[[[256,1,2]]]", "", "layouts\" is missing"),
+      ("\"layout\"", "\"layuot\"", "unknown key"),
+      (",\"layout\":[[256,1,2]]", "", "layout\" is missing"),
       ("\"offset\":4088,", "", "offset\" is missing"),
       ("\"offset\":4088", "\"offset\":4092", "4092: expected a multiple of 4 from 256 to 4088"),
       ("\"offset\":4088", "\"offset\":4089", "expected a multiple of 4"),

@@ -37,9 +37,10 @@ struct ExtendedLengthTests {
     .init(0x11, nil), .init(0x13, 16), .init(0x14, nil), .init(0x18, 8), .init(0x1B, 8),
     .init(0x1C, 8), .init(0x1E, 16), .init(0x1E, 20, version: 2), .init(0x1F, 12),
     .init(0x20, nil), .init(0x21, 16), .init(0x22, 12), .init(0x25, 12), .init(0x28, 0x20),
-    .init(0x29, 16), .init(0x2B, nil), .init(0x2C, 0x14), .init(0x2D, nil),
+    .init(0x29, 16), .init(0x1A, nil), .init(0x2B, nil), .init(0x2C, nil), .init(0x2D, nil),
     .init(0x2E, 0x18), .init(0x2E, 0x18, version: 2), .init(0x2F, 16), .init(0x32, 0x3C),
-    .init(0x33, 0x24), .init(0x34, 0x24), .init(0x37, 0x14), .init(0x38, 0x10), .init(0x3A, nil),
+    .init(0x33, nil), .init(0x34, 0x24), .init(0x35, nil), .init(0x37, nil), .init(0x38, 0x10),
+    .init(0x39, nil), .init(0x3A, nil),
     // Multicast: ports have an overlay BAR.
     .init(0x12, 0x28), .init(0x12, 0x28, port: .init(type: 9)), .init(0x12, 0x28, port: .none),
     .init(0x12, 0x30, port: .init(type: 4)), .init(0x12, 0x30, port: .init(type: 5)),
@@ -148,12 +149,6 @@ struct ExtendedLengthTests {
     }
     // Dynamic power allocation (7.9.12): the highest substate in bits 4:0.
     for n in 0...31 { rows.append(.init(0x16, 16 + n + 1, [4: UInt32(n) | 0xFFFF_FFE0])) }
-    // Protocol multiplexing: bits 5:0.
-    for n in [0, 1, 5, 63] { rows.append(.init(0x1A, 0x10 + 4 * n, [4: UInt32(n) | 0xFFFF_FFC0])) }
-    // Streamlined channels: bits 2:0, plus one.
-    for n in 0...7 {
-      rows.append(.init(0x35, 0x14 + 0x0C * (n + 1), [4: UInt32(n) | 0xFFFF_FFF8]))
-    }
     return rows
   }()
 
@@ -192,14 +187,13 @@ struct ExtendedLengthTests {
       rows.append(.init(0x26, 0x20 + rounded, port: port))
       rows.append(.init(0x27, 8 + 4 * lanes, port: port))
       rows.append(.init(0x2A, 0x20 + lanes, port: port))
-      rows.append(.init(0x31, 0x10 + rounded, port: port))
-      rows.append(.init(0x39, 0x10 + rounded, port: port))
+      rows.append(.init(0x31, 0x20 + rounded, port: port))
     }
     let linkless: [LengthCase.Port] = [
       .none, .init(type: 9, lanes: 16), .init(type: 0xA, lanes: 16), .init(lanes: 0),
       .init(lanes: 33), .init(lanes: 63),
     ]
-    for id: UInt16 in [0x19, 0x26, 0x27, 0x2A, 0x31, 0x39] {
+    for id: UInt16 in [0x19, 0x26, 0x27, 0x2A, 0x31] {
       rows += linkless.map { .init(id, nil, port: $0) }
     }
     return rows

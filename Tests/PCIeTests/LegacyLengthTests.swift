@@ -25,7 +25,7 @@ struct LegacyLengthTests {
   private static let fixed: [LengthCase] = [
     .init(0x00, 2), .init(0x01, 8), .init(0x02, 12), .init(0x03, 8), .init(0x04, 4),
     .init(0x06, 4), .init(0x0A, 4), .init(0x0B, nil), .init(0x0C, 8), .init(0x0D, 8),
-    .init(0x0E, nil), .init(0x0F, nil), .init(0x11, 12), .init(0x13, 6), .init(0x15, 0x24),
+    .init(0x0E, nil), .init(0x0F, nil), .init(0x11, 12), .init(0x13, 6), .init(0x15, nil),
   ]
 
   private static let computed: [LengthCase] =

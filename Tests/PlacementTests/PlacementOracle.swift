@@ -67,14 +67,21 @@ struct PlacementOracle {
     isUsable = Self.isUsable(config) && (view.map { Self.isUsable($0) } ?? true)
     let own = isUsable ? Dump(config, view: view) : nil
     entries = own?.entries ?? []
-    dumps = (own.map { [$0] } ?? []) + peers.filter { Self.isUsable($0) }.map { Dump($0) }
+    let dumps = (own.map { [$0] } ?? []) + peers.filter { Self.isUsable($0) }.map { Dump($0) }
     var free = Array(repeating: false, count: 4096)
     var forbidden = free
     for range in declared {
+      // Something stands in one of the range's whole dwords: nothing that it says of others counts.
+      let isWrong = stride(from: 0x100, to: 4096, by: 4).contains { dword in
+        range.bytes.contains(dword) && range.bytes.contains(dword + 3)
+          && dumps.contains { $0.taken[dword..<dword + 4].contains(true) }
+      }
+      if range.verdict == .free, isWrong { continue }
       for byte in range.bytes {
         if range.verdict == .free { free[byte] = true } else { forbidden[byte] = true }
       }
     }
+    self.dumps = dumps
     self.free = free
     self.forbidden = forbidden
   }

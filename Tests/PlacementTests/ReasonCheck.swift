@@ -76,7 +76,10 @@ struct ReasonCheck {
     case .placeholderForbidden(let bytes, _):
       #expect(evidence.entries.isEmpty && bytes.overlaps(0x100...0x103))
     case .unusable(let state): #expect(state == evidence.space && state != .usable)
-    case .askedNotNeeded(let offset): #expect(offset == asked)
+    case .askedNotNeeded(let offset, let grade):
+      #expect(offset == asked)
+      let isShaped = offset % 4 == 0 && (0x100...0xFF8).contains(offset)
+      #expect(grade == (isShaped ? grades[offset / 4] : .refused))
     case .conventional, .customary, .present, .refusal, .noCommonOffset: break
     }
   }

@@ -24,7 +24,7 @@ struct WordingTests {
     (.notCustomary(.refused), ["0xff8", "refused"]),
     (.present(offset: 0x230), ["0x230", "nothing is synthesised"]),
     (.behindVFIO(offset: 0xFF8, .likely), ["0xff8", "likely", "--vfio-view"]),
-    (.askedNotNeeded(offset: 0xE00), ["0xe00", "not needed"]),
+    (.askedNotNeeded(offset: 0xE00, .likely), ["0xe00", "not needed", "likely"]),
     (.hiddenPASID(offset: 0x230), ["0x230", "hidden"]),
     (.refusal(.misaligned(offset: 0x101)), ["0x101", "multiple of 4"]),
     (.refusal(.outOfRange(offset: 0xFFC, length: 8)), ["0xffc", "0x100-0xfff"]),

@@ -70,9 +70,9 @@ enum FileSeeds {
     pin("pin-present", model(offset: "560", grade: "present")),
     pin("pin-anywhere", model(offset: "9223372036854775800")),
     pin("pin-below", model(offset: "-8")),
-    pin("pin-no-layouts", model(layouts: "null")),
-    pin("pin-other-layouts", model(layouts: "[[[256,3,1]],[]]")),
-    pin("pin-bad-layouts", model(layouts: "[[[256,3]]]")),
+    pin("pin-no-layout", model(layout: "null")),
+    pin("pin-empty-layout", model(layout: "[]")),
+    pin("pin-bad-layout", model(layout: "[[256,3]]")),
     pin("pin-twice", model() + "," + model(offset: "2048")),
     pin("pin-wide", model(), bits: 21),
     pin("pin-empty", ""),
@@ -98,10 +98,10 @@ enum FileSeeds {
 
   private static func model(
     offset: String = "4088", grade: String = "likely",
-    layouts: String =
-      "[[[256,1,2],[336,24,1],[352,23,1],[368,2,1],[512,35,1],[544,15,1],[576,19,1]]]"
+    layout: String =
+      "[[256,1,2],[336,24,1],[352,23,1],[368,2,1],[512,35,1],[544,15,1],[576,19,1]]"
   ) -> String {
     "{\"vendorID\":32902,\"deviceID\":2853,\"revision\":0,\"offset\":\(offset),"
-      + "\"grade\":\"\(grade)\",\"members\":1,\"layouts\":\(layouts)}"
+      + "\"grade\":\"\(grade)\",\"members\":1,\"layout\":\(layout)}"
   }
 }

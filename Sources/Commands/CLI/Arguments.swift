@@ -53,8 +53,10 @@ struct DeclarationOptions: ParsableArguments {
 
 /// What the synthetic capability says.
 struct CapabilityOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Width of the PASIDs that guests may use.", valueName: "1…20"))
-  var pasidBits = 20
+  @Option(
+    help: ArgumentHelp(
+      "Width of the PASIDs that guests may use (default: 20).", valueName: "1…20"))
+  var pasidBits: Int?
 
   @Flag(help: "Let guests ask for execute permission.")
   var exec = false
@@ -63,13 +65,15 @@ struct CapabilityOptions: ParsableArguments {
   var priv = false
 
   func validate() throws {
-    guard (1...20).contains(pasidBits) else {
-      throw ValidationError("--pasid-bits is \(pasidBits): expected 1 to 20")
-    }
+    guard let pasidBits, !(1...20).contains(pasidBits) else { return }
+    throw ValidationError("--pasid-bits is \(pasidBits): expected 1 to 20")
   }
 
   /// The capability.
   var capability: PASIDCapability {
-    PASIDCapability(width: pasidBits, execute: exec, privileged: priv)
+    PASIDCapability(width: pasidBits ?? 20, execute: exec, privileged: priv)
   }
+
+  /// Whether the user said anything of the capability.
+  var isGiven: Bool { pasidBits != nil || exec || priv }
 }

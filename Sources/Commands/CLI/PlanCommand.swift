@@ -38,6 +38,10 @@ struct PlanCommand: ParsableCommand {
     guard pin == nil || check == nil else {
       throw ValidationError("--pin writes a decision and --check reads one: give one of them")
     }
+    guard check == nil || !capability.isGiven else {
+      throw ValidationError(
+        "--check takes the capability from the pin: --pasid-bits, --exec and --priv go with --pin")
+    }
   }
 
   func run() throws {

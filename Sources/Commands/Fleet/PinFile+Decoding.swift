@@ -52,15 +52,15 @@ extension PinFile {
     let pin: ModelPin
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-      case vendorID, deviceID, revision, offset, grade, members, layouts
+      case vendorID, deviceID, revision, offset, grade, members, layout
     }
 
     init(from decoder: any Decoder) throws {
       try decoder.refuseUnknownKeys(known: CodingKeys.allCases.map(\.rawValue))
       let values = try decoder.container(keyedBy: CodingKeys.self)
-      // These two may be null, but have to be said: without layouts, none would be compared.
+      // It may be null, but has to be said.
       let offset = try values.decode(Int?.self, forKey: .offset)
-      let layouts = try values.decode([[LayoutEntry]]?.self, forKey: .layouts)
+      let layout = try values.decode([LayoutEntry].self, forKey: .layout)
       let grade = try values.decode(String.self, forKey: .grade)
       let members = try values.decode(Int.self, forKey: .members)
       func refuse(_ key: CodingKeys, _ why: String) -> DecodingError {
@@ -96,7 +96,7 @@ extension PinFile {
           vendorID: try number(.vendorID), deviceID: try number(.deviceID),
           revision: try number(.revision)),
         offset: offset, grade: grade, members: members,
-        layouts: layouts?.map { $0.map(\.capability) })
+        layout: layout.map(\.capability))
     }
   }
 

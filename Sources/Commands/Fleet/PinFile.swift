@@ -33,17 +33,9 @@ enum PinFile {
     json.integer("offset", pin.offset)
     json.string("grade", pin.grade)
     json.integer("members", pin.members)
-    guard let layouts = pin.layouts else {
-      json.string("layouts", nil)
-      return
-    }
-    json.array("layouts") { json in
-      for layout in layouts {
-        json.array { json in
-          for entry in layout {
-            json.integers(nil, [Int(entry.offset), Int(entry.id), Int(entry.version)])
-          }
-        }
+    json.array("layout") { json in
+      for entry in pin.layout {
+        json.integers(nil, [Int(entry.offset), Int(entry.id), Int(entry.version)])
       }
     }
   }

@@ -60,7 +60,7 @@ enum PlanTextReport {
     guard plan.decision.outcome != .refused, plan.layouts?.count != 1 else { return "" }
     let count = plan.layouts.map { "\($0.count)" } ?? "many"
     return "\n" + style.paint("\(plan.model):", .bold) + " its devices show \(count) different "
-      + "capability lists; between those a migration changes what the guest sees\n"
+      + "capability lists; a pin keeps the most frequent one, and the others do not honour it\n"
   }
 
   private static func summary(of plans: [ModelPlan]) -> String {

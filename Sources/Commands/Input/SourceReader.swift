@@ -120,9 +120,9 @@ struct SourceReader: ~Copyable {
   private static func hand(
     _ event: DumpEvent, _ devices: inout Int, _ source: String, _ handler: any SourceHandler
   ) {
-    devices += 1
     switch event {
     case .device(let device):
+      devices += 1
       handler.device(
         LoadedDevice(
           address: device.address, source: source, line: device.line, title: device.title,
@@ -132,6 +132,7 @@ struct SourceReader: ~Copyable {
         "\(source): line \(line): \(address) has no bytes and is left out: dump it with lspci -xxxx"
       )
     case .error(let error):
+      devices += 1
       handler.problem(.dump(source: source, error))
     }
   }

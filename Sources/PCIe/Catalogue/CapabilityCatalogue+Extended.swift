@@ -28,7 +28,7 @@ extension CapabilityCatalogue {
     .init(0x0018, "LTR", "Latency Tolerance Reporting", .fixed(8)),
     .init(
       0x0019, "SecPCIe", "Secondary PCI Express", .lanes(base: 12, perLane: 2), hidden: true),
-    .init(0x001A, "PMUX", "Protocol Multiplexing", .multiplexing, hidden: true),
+    .init(0x001A, "PMUX", "Protocol Multiplexing", .unknown, hidden: true),
     .init(0x001B, "PASID", "Process Address Space ID", .fixed(8), hidden: true),
     .init(0x001C, "LNR", "LN Requester", .fixed(8), hidden: true),
     .init(0x001D, "DPC", "Downstream Port Containment", .portContainment, hidden: true),
@@ -50,24 +50,22 @@ extension CapabilityCatalogue {
     .init(
       0x002A, "PL32G", "Physical Layer 32.0 GT/s", .lanes(base: 0x20, perLane: 1), hidden: true),
     .init(0x002B, "AP", "Alternate Protocol", .unknown, hidden: true),
-    .init(0x002C, "SFI", "System Firmware Intermediary", .fixed(0x14), hidden: true),
+    .init(0x002C, "SFI", "System Firmware Intermediary", .unknown, hidden: true),
     .init(0x002D, "SF", "Shadow Functions", .unknown, hidden: true),
     .init(0x002E, "DOE", "Data Object Exchange", .fixed(0x18), hidden: true),
     .init(0x002F, "DEV3", "Device 3", .fixed(16), hidden: true),
     .init(0x0030, "IDE", "Integrity and Data Encryption", .encryption, hidden: true),
     .init(
       0x0031, "PL64G", "Physical Layer 64.0 GT/s",
-      .lanes(base: 0x10, perLane: 1, granule: 4), hidden: true),
+      .lanes(base: 0x20, perLane: 1, granule: 4), hidden: true),
     .init(0x0032, "FlitLog", "Flit Logging", .fixed(0x3C), hidden: true),
-    .init(0x0033, "FlitPerf", "Flit Performance Measurement", .fixed(0x24), hidden: true),
+    .init(0x0033, "FlitPerf", "Flit Performance Measurement", .unknown, hidden: true),
     .init(0x0034, "FlitErr", "Flit Error Injection", .fixed(0x24), hidden: true),
-    .init(0x0035, "SVC", "Streamlined Virtual Channel", .streamlinedChannel, hidden: true),
+    .init(0x0035, "SVC", "Streamlined Virtual Channel", .unknown, hidden: true),
     .init(0x0036, "MRBL", "MMIO Register Block Locator", .blockLocator, hidden: true),
-    .init(0x0037, "NOPFlit", "NOP Flit Extended", .fixed(0x14), hidden: true),
+    .init(0x0037, "NOPFlit", "NOP Flit Extended", .unknown, hidden: true),
     .init(0x0038, "SIOV", "Scalable I/O Virtualization", .fixed(0x10), hidden: true),
-    .init(
-      0x0039, "PL128G", "Physical Layer 128.0 GT/s",
-      .lanes(base: 0x10, perLane: 1, granule: 4), hidden: true),
+    .init(0x0039, "PL128G", "Physical Layer 128.0 GT/s", .unknown, hidden: true),
     .init(0x003A, "CapData", "Captured Data", .unknown, hidden: true),
   ]
 }

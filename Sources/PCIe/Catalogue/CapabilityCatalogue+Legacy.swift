@@ -22,6 +22,6 @@ extension CapabilityCatalogue {
     .init(0x12, "SATA", "Serial ATA", .sata),
     .init(0x13, "AF", "Advanced Features", .fixed(6)),
     .init(0x14, "EA", "Enhanced Allocation", .enhancedAllocation, hidden: true),
-    .init(0x15, "FPB", "Flattening Portal Bridge", .fixed(0x24), hidden: true),
+    .init(0x15, "FPB", "Flattening Portal Bridge", .unknown, hidden: true),
   ]
 }

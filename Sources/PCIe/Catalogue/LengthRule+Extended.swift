@@ -30,8 +30,6 @@ extension LengthRule {
       return second >> 9 & 3 == 1 ? 12 + 2 * (Int(second >> 16 & 0x7FF) + 1) : 12
     case .lanes(let base, let perLane, let granule):
       return port.lanes.map { base + ($0 * perLane + granule - 1) / granule * granule }
-    case .multiplexing: return 0x10 + 4 * Int(second & 0x3F)
-    case .streamlinedChannel: return 0x14 + 0x0C * (Int(second & 7) + 1)
     case .portContainment: return containmentLength(second)
     case .l1Substates: return version >= 2 ? 20 : 16
     case .encryption: return encryptionLength(at: offset, second, in: config)

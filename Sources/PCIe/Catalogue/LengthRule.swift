@@ -44,10 +44,6 @@ public enum LengthRule: Hashable, Sendable {
   case steeringTags
   /// `base` bytes and `perLane` for each lane of the widest link, rounded up to `granule` bytes.
   case lanes(base: Int, perLane: Int, granule: Int = 1)
-  /// Protocol multiplexing: a count of 4-byte entries.
-  case multiplexing
-  /// Streamlined virtual channels: a count of 12-byte entries.
-  case streamlinedChannel
   /// Downstream port containment: root-port registers and their log.
   case portContainment
   /// L1 PM substates: longer from version 2 on.

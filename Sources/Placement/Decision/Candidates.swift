@@ -31,7 +31,9 @@ public struct Candidates: Sendable {
     for range in declared {
       switch range.verdict {
       case .forbidden: taken.insert(range.bytes.lowerBound / 4...range.bytes.upperBound / 4)
-      case .free: undeclared.remove(range.bytes)
+      case .free where !range.isContradicted(by: ground): undeclared.remove(range.bytes)
+      // Who is wrong about one register of a range knows nothing of the others.
+      case .free: break
       }
     }
     let blocked = taken.withPredecessors

@@ -29,7 +29,7 @@ public enum PlacementReason: Hashable, Sendable {
   /// Where the capability would go for a VMM that VFIO hides the present one from.
   case behindVFIO(offset: Int, Grade)
   /// The user asked for an offset, which is not needed.
-  case askedNotNeeded(offset: Int)
+  case askedNotNeeded(offset: Int, Grade)
   /// A PASID capability of the device that the kernel hides.
   case hiddenPASID(offset: Int)
   /// What keeps the capability from being added, in PCIe's words.
@@ -84,8 +84,8 @@ extension PlacementReason: CustomStringConvertible {
       "the function shows a PASID capability at \(offset.hex): nothing is synthesised"
     case .behindVFIO(let offset, let grade):
       "VFIO hides it from a VMM: for such a VMM, \(offset.hex) is \(grade) (--vfio-view tells all)"
-    case .askedNotNeeded(let offset):
-      "the offset asked for, \(offset.hex), is not needed"
+    case .askedNotNeeded(let offset, let grade):
+      "the offset asked for, \(offset.hex), is not needed; it would be \(grade)"
     case .hiddenPASID(let offset):
       "the device's own PASID capability at \(offset.hex) is hidden from the VMM"
     case .refusal(let refusal): "\(refusal)"

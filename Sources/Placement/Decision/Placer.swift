@@ -77,7 +77,11 @@ public struct Placer: Sendable {
       }
       others = alternatives(candidates, except: offset)
     }
-    if let asked, asked != offset { reasons.append(.askedNotNeeded(offset: asked)) }
+    if let asked, asked != offset {
+      let isShaped = evidence.space == .usable && shapeRefusal(of: asked) == nil
+      reasons.append(
+        .askedNotNeeded(offset: asked, isShaped ? candidates.grade(at: asked) : .refused))
+    }
     return PlacementDecision(
       outcome: .present(offset: offset), reasons: reasons, alternatives: others)
   }

@@ -40,6 +40,11 @@ public struct DeclaredRange: Hashable, Sendable {
     return first < end ? first...end - 1 : nil
   }
 
+  /// Whether something stands in the range.
+  func isContradicted(by ground: Ground) -> Bool {
+    wholeDwords.map { ground.taken.intersects($0) } ?? false
+  }
+
   /// Reads a range as users write it, both ends inclusive: `0xe00-0xfff`.
   ///
   /// - Parameter text: Two numbers, hexadecimal with `0x` or decimal.

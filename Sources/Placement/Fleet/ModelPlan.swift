@@ -25,6 +25,8 @@ public struct ModelPlan: Hashable, Sendable {
   public let withoutConflicts: PlacementDecision.Alternative?
   /// The different capability lists that members show, `nil` when there are too many to keep.
   public let layouts: [[SurveyedCapability]]?
+  /// The capability list that the most members show.
+  public let commonLayout: [SurveyedCapability]
 
   /// Describes a plan.
   init(
@@ -36,15 +38,19 @@ public struct ModelPlan: Hashable, Sendable {
     self.decision = decision
     self.conflicts = conflicts
     self.withoutConflicts = withoutConflicts
-    if survey.hasMoreShapes {
-      layouts = nil
-    } else {
-      var distinct: [[SurveyedCapability]] = []
-      for shape in survey.shapes where !distinct.contains(shape.evidence.entries) {
-        distinct.append(shape.evidence.entries)
+    var distinct: [(layout: [SurveyedCapability], count: Int)] = []
+    for shape in survey.shapes {
+      let layout = shape.evidence.entries
+      if let index = distinct.firstIndex(where: { $0.layout == layout }) {
+        distinct[index].count = DeviceCount.sum(distinct[index].count, shape.count)
+      } else {
+        distinct.append((layout, shape.count))
       }
-      layouts = distinct
     }
+    layouts = survey.hasMoreShapes ? nil : distinct.map(\.layout)
+    // Shapes have an order of their own, so of equals the first is the same one in every process.
+    let most = distinct.reduce(0) { max($0, $1.count) }
+    commonLayout = distinct.first { $0.count == most }?.layout ?? []
   }
 }
 

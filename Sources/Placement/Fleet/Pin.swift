@@ -11,8 +11,8 @@ public struct ModelPin: Hashable, Sendable {
   public let grade: String
   /// How many devices the decision rests on.
   public let members: Int
-  /// The capability lists that those devices showed; `nil` when there were too many to keep.
-  public let layouts: [[SurveyedCapability]]?
+  /// The capability list that a guest sees around ours: the one that the most devices showed.
+  public let layout: [SurveyedCapability]
 
   /// Describes a pin.
   ///
@@ -21,16 +21,16 @@ public struct ModelPin: Hashable, Sendable {
   ///   - offset: The offset, or `nil` when none was found.
   ///   - grade: The grade in one word.
   ///   - members: How many devices the decision rests on.
-  ///   - layouts: The capability lists that they showed.
+  ///   - layout: The capability list that a guest sees around ours.
   public init(
     model: DeviceModel, offset: Int?, grade: String, members: Int,
-    layouts: [[SurveyedCapability]]?
+    layout: [SurveyedCapability]
   ) {
     self.model = model
     self.offset = offset
     self.grade = grade
     self.members = members
-    self.layouts = layouts
+    self.layout = layout
   }
 
   /// Pins what a plan decided.
@@ -39,7 +39,7 @@ public struct ModelPin: Hashable, Sendable {
   public init(_ plan: ModelPlan) {
     self.init(
       model: plan.model, offset: plan.decision.offset, grade: plan.decision.word,
-      members: plan.members, layouts: plan.layouts)
+      members: plan.members, layout: plan.commonLayout)
   }
 }
 
@@ -103,8 +103,8 @@ extension PinBreach: CustomStringConvertible {
 extension Pin {
   /// Says whether a device still shows what the pin promises.
   ///
-  /// It does when the pinned offset can be used on it and its capability list is one of those that
-  /// the pin was made from: then the guest sees the same bytes on both ends of a migration.
+  /// It does when the pinned offset can be used on it and its capability list is the pinned one: then
+  /// a guest sees the same list with ours in it on every device that honours the pin.
   ///
   /// - Parameters:
   ///   - evidence: What the device shows.
@@ -126,14 +126,10 @@ extension Pin {
       let decision = Placer(evidence, declarations: declarations).decide(asked: offset)
       if case .refused = decision.outcome { return .refused(decision.reasons) }
     }
-    guard let layouts = pin.layouts,
-      !layouts.contains(where: { $0.hasHeaders(of: evidence.entries) })
-    else { return nil }
-    // Name the difference to the list that is most like this one.
-    let nearest = layouts.min { difference($0, evidence) < difference($1, evidence) } ?? []
+    guard !pin.layout.hasHeaders(of: evidence.entries) else { return nil }
     return .otherLayout(
-      missing: nearest.filter { !evidence.entries.containsHeader(of: $0) },
-      added: evidence.entries.filter { !nearest.containsHeader(of: $0) })
+      missing: pin.layout.filter { !evidence.entries.containsHeader(of: $0) },
+      added: evidence.entries.filter { !pin.layout.containsHeader(of: $0) })
   }
 
   /// What is pinned for a model; models are in order, so this is a binary search.
@@ -146,11 +142,6 @@ extension Pin {
         models[middle].model < model ? middle + 1..<range.upperBound : range.lowerBound..<middle
     }
     return nil
-  }
-
-  private func difference(_ layout: [SurveyedCapability], _ evidence: PlacementEvidence) -> Int {
-    layout.count { !evidence.entries.containsHeader(of: $0) }
-      + evidence.entries.count { !layout.containsHeader(of: $0) }
   }
 }
 
