@@ -73,6 +73,7 @@ struct ReasonCheck {
       #expect(bytes.contains(at))
       #expect(at + 4 > 0xFFC || grades[at / 4] == .refused)
     case .nowhere: #expect(grades.allSatisfy { $0 == .refused })
+    case .placeholder: #expect(evidence.entries.isEmpty)
     case .placeholderForbidden(let bytes, _):
       #expect(evidence.entries.isEmpty && bytes.overlaps(0x100...0x103))
     case .unusable(let state): #expect(state == evidence.space && state != .usable)

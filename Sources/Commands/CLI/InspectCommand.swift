@@ -103,7 +103,13 @@ struct InspectCommand: ParsableCommand {
       InspectJSON.write(devices, to: &text)
       try sink.write(text.bytes)
     } else if emitConfig {
-      for device in devices { try emit(device, to: &sink, messages) }
+      for (index, device) in devices.enumerated() {
+        // What has no address gets one that no other device of the text has.
+        let slot = PCIAddress(
+          bus: UInt8(truncatingIfNeeded: index >> 8), device: UInt8(index >> 3 & 31),
+          function: UInt8(index & 7))
+        try emit(device, at: device.device.address ?? slot, to: &sink, messages)
+      }
     } else {
       let style = TextStyle(colored: Terminal.wantsColor)
       for (index, device) in devices.enumerated() {
@@ -116,7 +122,8 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func emit(
-    _ device: InspectedDevice, to sink: inout ByteSink, _ messages: Messages
+    _ device: InspectedDevice, at address: PCIAddress, to sink: inout ByteSink,
+    _ messages: Messages
   ) throws {
     let name = device.device.name
     guard let config = device.guestConfig else {
@@ -129,7 +136,7 @@ struct InspectCommand: ParsableCommand {
         + device.decision.word)
     try sink.write(
       DumpTextWriter.text(
-        address: device.device.address ?? SampleDevice.address,
+        address: address,
         title: device.device.title, config: config))
     try sink.write("\n")
   }

@@ -76,7 +76,8 @@ final class PinChecker: SourceHandler {
     let more = count - names.count
     let who = names.joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
     guard json != nil else {
-      let verdict = breach.map { "BROKEN   \(who.printable): \($0)" } ?? "honours  \(who.printable)"
+      let text = who.plainLine()
+      let verdict = breach.map { "BROKEN   \(text): \($0)" } ?? "honours  \(text)"
       send(Array("\(verdict)\n".utf8))
       return
     }

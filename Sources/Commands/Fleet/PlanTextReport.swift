@@ -26,7 +26,7 @@ enum PlanTextReport {
     return TextTable.Row(
       cells: [
         "\(plan.model)", "\(plan.members)", decision.offset?.hex ?? "-", decision.word,
-        decision.reasons.first.map { "\($0)".printable } ?? "",
+        decision.reasons.first.map { "\($0)".plainLine() } ?? "",
       ],
       tints: [.bold, .none, .accent, tint(of: decision.outcome), .muted])
   }
@@ -43,9 +43,9 @@ enum PlanTextReport {
     var text = "\n" + style.paint("\(plan.model): who conflicts", .bold) + "\n"
     for conflict in plan.conflicts {
       let more = conflict.count - conflict.members.count
-      text += "  " + conflict.members.map(\.printable).joined(separator: ", ")
+      text += "  " + conflict.members.map { $0.plainLine() }.joined(separator: ", ")
       text += (more > 0 ? " and \(more) more" : "") + "\n"
-      for reason in conflict.reasons { text += "    " + "\(reason)".printable + "\n" }
+      for reason in conflict.reasons { text += "    " + "\(reason)".plainLine() + "\n" }
     }
     if plan.layouts == nil {
       text += "  more different layouts than are kept: others may conflict as well\n"

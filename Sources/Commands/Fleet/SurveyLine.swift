@@ -117,14 +117,3 @@ extension SpaceState {
   /// What is broken, in words.
   var problem: String? { if case .broken(let problem) = self { problem } else { nil } }
 }
-
-extension CapabilityWalk {
-  /// The subsystem from the header, or from a bridge's capability for it (ID 0x0D).
-  func subsystem(in config: ConfigSpace) -> UInt32 {
-    guard config.headerSubsystem == 0, let bridge = first(0x0D, in: .legacy) else {
-      return config.headerSubsystem
-    }
-    return UInt32(config.read16(bridge.offset + 4)) << 16
-      | UInt32(config.read16(bridge.offset + 6))
-  }
-}

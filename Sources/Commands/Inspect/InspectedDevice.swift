@@ -26,6 +26,14 @@ public struct InspectedDevice: Sendable {
     }
   }
 
+  /// Whether the list was empty, so that a placeholder at 0x100 is written to lead to the capability.
+  var addsPlaceholder: Bool {
+    insertion?.link.map {
+      ExtendedHeader(rawValue: $0.value).id == 0 && base.read32($0.offset) == 0
+    }
+      ?? false
+  }
+
   /// What goes to QEMU; `nil` when nothing is to be synthesised.
   public var qemuOption: String? {
     guard case .placed(let offset, _) = decision.outcome else { return nil }

@@ -49,7 +49,7 @@ struct ConfigMap {
       offset >= 0 && offset < layout.size
         ? offset...min(offset + PASIDCapability.length, layout.size) - 1 : nil
     }
-    if let link = device.insertion?.link, layout.walk.extended.isEmpty, link.offset + 4 <= size {
+    if let link = device.insertion?.link, device.addsPlaceholder, link.offset + 4 <= size {
       for offset in link.offset..<link.offset + 4 { bytes[offset] = Cell(kind: .newHead) }
     }
     if let pasid {

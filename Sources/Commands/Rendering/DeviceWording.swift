@@ -30,13 +30,8 @@ extension InspectedDevice {
   }
 
   private var subsystem: String? {
-    let config = device.config
-    var both = config.headerSubsystem
-    // A PCI bridge says it in a capability of its own (PCI-to-PCI Bridge Specification 1.2, 3.2.5.13).
-    if both == 0, let entry = layout.walk.first(0x0D, in: .legacy) {
-      both = UInt32(config.read16(entry.offset + 4)) << 16 | UInt32(config.read16(entry.offset + 6))
-    }
-    guard both != 0, both != .max else { return nil }
+    let both = layout.walk.subsystem(in: device.config)
+    guard both != 0 else { return nil }
     return "\((both >> 16).hex(digits: 4)):\((both & 0xFFFF).hex(digits: 4))"
   }
 
@@ -73,8 +68,7 @@ extension InspectedDevice {
     guard let link = insertion?.link else { return nil }
     let before = ExtendedHeader(rawValue: link.value).id
     let name = CapabilityCatalogue.kind(before, in: .extended).map { "\($0.short)" } ?? before.hex
-    let isNew = layout.walk.extended.isEmpty
-    return isNew
+    return addsPlaceholder
       ? "a placeholder at \(link.offset.hex), as the list is empty"
       : "\(name) at \(link.offset.hex)"
   }

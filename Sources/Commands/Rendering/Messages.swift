@@ -5,6 +5,8 @@ import SystemPackage
 final class Messages {
   /// Problems that are printed one by one; more are only counted.
   private static let shown = 20
+  /// Columns that one message may take.
+  private static let width = 2000
 
   private(set) var problems = 0
   private(set) var gaveUp = false
@@ -65,21 +67,12 @@ final class Messages {
 
   private func say(_ text: String) {
     clearProgress()
-    put("passage: \(text.printable)\n")
+    put("passage: \(text.plainLine(limit: Self.width))\n")
   }
 
   private func put(_ text: String) {
     // There is nobody to tell that standard error is closed.
     try? sink.write(text)
     try? sink.flush()
-  }
-}
-
-extension String {
-  /// The text without control characters, which input could smuggle to a terminal.
-  var printable: String {
-    String(
-      String.UnicodeScalarView(
-        unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
   }
 }

@@ -47,6 +47,23 @@ public struct CapabilityWalk: Hashable, Sendable {
   }
 }
 
+extension CapabilityWalk {
+  /// Subsystem vendor and device ID as `vendor << 16 | device`, or 0 when there is none.
+  ///
+  /// A PCI bridge has them in a capability of their own (PCI-to-PCI Bridge Specification 1.2,
+  /// 3.2.5.13), other functions in the header.
+  ///
+  /// - Parameter config: The config space that was walked.
+  /// - Returns: Both IDs, or 0.
+  public func subsystem(in config: ConfigSpace) -> UInt32 {
+    let own = config.headerSubsystem
+    guard own == 0, let bridge = first(0x0D, in: .legacy) else { return own == .max ? 0 : own }
+    let stated =
+      UInt32(config.read16(bridge.offset + 4)) << 16 | UInt32(config.read16(bridge.offset + 6))
+    return stated == .max ? 0 : stated
+  }
+}
+
 extension ConfigSpace {
   /// Walks both capability lists.
   ///

@@ -16,6 +16,8 @@ public enum PlacementReason: Hashable, Sendable {
   case declaredFree(ClosedRange<Int>, source: String)
   /// The function is no PCI Express function.
   case conventional
+  /// The list is empty, so a placeholder at 0x100 leads to the capability.
+  case placeholder
   /// The nearest registers that no capability accounts for.
   case strayRegisters(below: Int)
   /// The offset is the one that other VMMs use.
@@ -74,6 +76,8 @@ extension PlacementReason: CustomStringConvertible {
       "\(Self.text(bytes)) is declared free: \(source)"
     case .conventional:
       "the function has no PCI Express capability, so a guest does not look for extended ones"
+    case .placeholder:
+      "the extended list is empty: a placeholder at 0x100, which is zero, leads to the capability"
     case .strayRegisters(let below):
       "the nearest bytes that are not zero and that no capability accounts for are at \(below.hex)"
     case .customary:

@@ -93,6 +93,9 @@ public struct Placer: Sendable {
     reasons.reserveCapacity(4)
     reasons.append(whyGraded(offset, grade))
     reasons.append(contentsOf: contradictions())
+    if evidence.entries.isEmpty, offset != ConfigSpace.extendedStart {
+      reasons.append(.placeholder)
+    }
     if !evidence.isExpress { reasons.append(.conventional) }
     if let hidden = evidence.hiddenPASID {
       reasons.append(.hiddenPASID(offset: Int(hidden.offset)))

@@ -1,12 +1,9 @@
-import PCIe
-public import Placement
-
 /// What a fleet shows: every device model with all that its devices have in common.
 ///
 /// Memory grows with the number of different models and shapes, never with that of devices.
 public struct FleetSurvey: Sendable {
   /// How many different models and shapes are taken at the most.
-  public static let limit = 1 << 16
+  public static let limit = 1 << 15
 
   /// The models in the order they were met.
   public private(set) var models: [ModelSurvey] = []
