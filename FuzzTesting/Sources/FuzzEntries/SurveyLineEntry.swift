@@ -16,7 +16,7 @@ enum SurveyLineEntry {
         return nil
       }
     }
-    remember(lines, results)
+    count(lines, results)
     let parsed = results.compactMap(\.self)
     for line in parsed { writeAndRead(line) }
     // Of lines that are refused a reader would tell the user, which costs most of the time.
@@ -41,19 +41,36 @@ enum SurveyLineEntry {
     return lines
   }
 
-  /// What is remembered of a line is what parsing it gives, also when that is nothing.
-  private static func remember(_ lines: [[UInt8]], _ results: [SurveyLine?]) {
+  /// Lines that are only counted are what parsing them gives: one device of that name.
+  private static func count(_ lines: [[UInt8]], _ results: [SurveyLine?]) {
     var cache = SurveyLineCache()
+    var counts: [PlacementEvidence: Int] = [:]
+    var names: [PlacementEvidence: MemberNames] = [:]
     for (line, result) in zip(lines, results) {
-      guard let cut = SurveyLineCache.cut(line.span) else { continue }
-      if let key = cache.lookUp(cut, in: line.span) {
-        let isSame =
-          result?.evidence == key.evidence && result?.count == 1 && result?.members == [cut.name]
-        require(isSame, "remembered, and parsed as \(String(describing: result))")
+      guard let cut = SurveyLineCut(line.span) else { continue }
+      if cache.count(cut, in: line.span) {
+        guard let result, result.count == 1, result.members == [cut.name(in: line.span)] else {
+          fatalError("counted, and parsed as \(String(describing: result))")
+        }
+        counts[result.evidence, default: 0] += 1
+        names[result.evidence, default: MemberNames()].add(result.members[0])
       } else if let result {
-        cache.remember(KeyedEvidence(result.evidence), of: result, cut, in: line.span)
+        let key = KeyedEvidence(result.evidence)
+        let forgotten = cache.remember(key, of: result, cut, in: line.span)
+        require(forgotten.isEmpty, "forgotten without need")
       }
     }
+    // Objects that differ in what placement does not ask for have entries of their own.
+    var told: [PlacementEvidence: Int] = [:]
+    var toldNames: [PlacementEvidence: MemberNames] = [:]
+    for counted in cache.forgetAll() {
+      let evidence = counted.key.evidence
+      told[evidence, default: 0] += counted.count
+      for name in counted.names { toldNames[evidence, default: MemberNames()].add(name) }
+    }
+    require(told == counts, "counted \(told.values), and there were \(counts.values)")
+    let bytes = { (names: MemberNames) in names.names.map { Array($0.utf8) } }
+    require(toldNames.mapValues(bytes) == names.mapValues(bytes), "other names")
   }
 
   /// A line that was read is written as one that reads the same.
@@ -90,7 +107,7 @@ enum SurveyLineEntry {
     for (index, line) in lines.enumerated() {
       reader.surveyLine(line.span, source: "fuzz", line: index)
     }
-    return reader.fleet.models.map(Summary.init).sorted { $0.plan.model < $1.plan.model }
+    return reader.survey().models.map(Summary.init).sorted { $0.plan.model < $1.plan.model }
   }
 
   private static func reduced(_ lines: [[UInt8]]) -> [[UInt8]] {
