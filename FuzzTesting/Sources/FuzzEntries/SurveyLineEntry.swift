@@ -16,7 +16,7 @@ enum SurveyLineEntry {
         return nil
       }
     }
-    count(lines, results)
+    remember(lines, results)
     let parsed = results.compactMap(\.self)
     for line in parsed { writeAndRead(line) }
     // Of lines that are refused a reader would tell the user, which costs most of the time.
@@ -41,36 +41,38 @@ enum SurveyLineEntry {
     return lines
   }
 
-  /// Lines that are only counted are what parsing them gives: one device of that name.
-  private static func count(_ lines: [[UInt8]], _ results: [SurveyLine?]) {
+  /// What is counted of lines is what parsing them gives, and none is counted that is refused.
+  private static func remember(_ lines: [[UInt8]], _ results: [SurveyLine?]) {
     var cache = SurveyLineCache()
-    var counts: [PlacementEvidence: Int] = [:]
-    var names: [PlacementEvidence: MemberNames] = [:]
+    var expected: [KeyedEvidence: Tally] = [:]
     for (line, result) in zip(lines, results) {
       guard let cut = SurveyLineCut(line.span) else { continue }
       if cache.count(cut, in: line.span) {
-        guard let result, result.count == 1, result.members == [cut.name(in: line.span)] else {
-          fatalError("counted, and parsed as \(String(describing: result))")
-        }
-        counts[result.evidence, default: 0] += 1
-        names[result.evidence, default: MemberNames()].add(result.members[0])
+        guard let result else { fatalError("counted, and refused when parsed") }
+        let name = cut.name(in: line.span)
+        require(result.count == 1 && result.members == [name], "counted as \(name): \(result)")
+        expected[KeyedEvidence(result.evidence), default: Tally()].add(1, [name])
       } else if let result {
-        let key = KeyedEvidence(result.evidence)
-        let forgotten = cache.remember(key, of: result, cut, in: line.span)
+        let forgotten = cache.remember(
+          KeyedEvidence(result.evidence), of: result, cut, in: line.span)
         require(forgotten.isEmpty, "forgotten without need")
       }
     }
-    // Objects that differ in what placement does not ask for have entries of their own.
-    var told: [PlacementEvidence: Int] = [:]
-    var toldNames: [PlacementEvidence: MemberNames] = [:]
+    var found: [KeyedEvidence: Tally] = [:]
     for counted in cache.forgetAll() {
-      let evidence = counted.key.evidence
-      told[evidence, default: 0] += counted.count
-      for name in counted.names { toldNames[evidence, default: MemberNames()].add(name) }
+      found[counted.key, default: Tally()].add(counted.count, counted.names)
     }
-    require(told == counts, "counted \(told.values), and there were \(counts.values)")
-    let bytes = { (names: MemberNames) in names.names.map { Array($0.utf8) } }
-    require(toldNames.mapValues(bytes) == names.mapValues(bytes), "other names")
+    require(found == expected, "\(found) was counted, not \(expected)")
+  }
+
+  private struct Tally: Equatable {
+    var count = 0
+    var names = MemberNames()
+
+    mutating func add(_ count: Int, _ names: [String]) {
+      self.count += count
+      for name in names { self.names.add(name) }
+    }
   }
 
   /// A line that was read is written as one that reads the same.
