@@ -3,11 +3,16 @@ enum SurveySeeds {
   static let all: [Seed] = [
     Seed("one", line()),
     Seed("two-alike", line() + "\n" + line(address: "0000:00:02.0") + "\n"),
+    Seed("many-alike", (0..<7).map { line(address: "a\($0 * 5 % 7)") }.joined(separator: "\n")),
+    Seed(
+      "same-letters-often",
+      ["\u{E9}", "e\u{301}", "", "e"].flatMap { [$0, $0 + "x"] }
+        .map { line(address: $0) }.joined(separator: "\n")),
     Seed("two-models", line() + "\n" + line(body(revision: 1)) + "\r\n"),
     Seed("same-model", line() + "\n" + line(body(capabilities: "[[256,0,1,4]]")) + "\n"),
-    Seed("present", line(body(capabilities: "[[256,3,1,12],[560,27,1,8]]"))),
+    Seed("present", line(body(pasid: "560", capabilities: "[[256,3,1,12],[560,27,1,8]]"))),
     Seed("unusable", line(body(space: "\"notRead\"", size: 64)) + "\n" + line()),
-    Seed("broken", line(body(space: "\"broken\",\"problem\":\"at 0x100\""))),
+    Seed("broken", line(body(space: "\"broken\"", problem: "\"at 0x100\""))),
     Seed("reduced", "{\"count\":3,\"members\":[\"a\",\"b\"],\"survey\":\(body())}"),
     Seed("reduced-twice", "{\"count\":3,\"members\":[\"b\"],\"survey\":\(body())}\n" + line()),
     Seed("count-behind", line(tail: ",\"count\":5}") + "\n" + line(tail: ",\"count\":5}")),
@@ -37,12 +42,14 @@ enum SurveySeeds {
   }
 
   static func body(
-    revision: Int = 0, space: String = "\"usable\"", size: Int = 4096,
+    revision: Int = 0, space: String = "\"usable\"", problem: String = "null",
+    size: Int = 4096, pasid: String = "null",
     capabilities: String = "[[256,1,2,72],[544,15,1,8]]", stray: String = "[[3072,3075]]"
   ) -> String {
     "{\"schema\":1,\"vendorID\":32902,\"deviceID\":2853,\"revision\":\(revision),\"class\":558080,"
       + "\"subsystem\":null,\"configSize\":\(size),\"express\":true,\"space\":\(space),"
-      + "\"pasid\":null,\"capabilities\":\(capabilities),\"hidden\":[],\"stray\":\(stray)}"
+      + "\"problem\":\(problem),\"pasid\":\(pasid),"
+      + "\"capabilities\":\(capabilities),\"hidden\":[],\"stray\":\(stray)}"
   }
 }
 
