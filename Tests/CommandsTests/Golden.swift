@@ -159,6 +159,7 @@ enum Golden {
 
     vPASID at 0xff8: likely
       • all zero, and the device has no extended capability
+      • the extended list is empty: a placeholder at 0x100, which is zero, leads to the capability
       • the function has no PCI Express capability, so a guest does not look for extended ones
       • the nearest bytes that are not zero and that no capability accounts for are at 0x208
       • the place that other VMMs use
