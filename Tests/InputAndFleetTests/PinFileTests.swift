@@ -70,7 +70,7 @@ struct PinFileTests {
       ("\"offset\":4088", "\"offset\":4089", "expected a multiple of 4"),
       ("\"offset\":4088", "\"offset\":null", "\"likely\" without an offset: expected refused"),
       ("\"likely\"", "\"refused\"", "\"refused\" with an offset: expected clear, likely, risky"),
-      ("\"likely\"", "\"maybe\"", "models.Index 0.grade"),
+      ("\"likely\"", "\"maybe\"", "models[0].grade"),
       ("\"members\":4", "\"members\":-4", "-4: expected 0 to"),
       ("\"vendorID\":1", "\"vendorID\":65536", "vendorID\": 65536: expected 0 to 65535"),
       ("[256,1,2]", "[252,1,2]", "expected [offset, id, version]"),
@@ -78,7 +78,7 @@ struct PinFileTests {
       ("[256,1,2]", "[256,1,16]", "expected [offset, id, version]"),
       ("[256,1,2]", "[256,1]", "expected [offset, id, version]"),
       ("[256,1,2]", "[99999999999,1,2]", "expected [offset, id, version]"),
-      ("\"models\":[", "\"models\":[[],", "models.Index 0"),
+      ("\"models\":[", "\"models\":[[],", "models[0]"),
       ("}]}", "}]", ""),
     ])
   func refused(old: String, new: String, words: String) throws {

@@ -3,23 +3,24 @@ import Hardware
 import PCIe
 import Placement
 
-/// An offset as users write it: `0xff8` or `4088`.
-struct OffsetArgument: ExpressibleByArgument {
-  let value: Int
-
-  init?(argument: String) {
-    guard let value = parseNumber(argument) else { return nil }
-    self.value = value
+/// Arguments as users write them, with an error that says how.
+enum TextArgument {
+  /// An offset: `0xff8` or `4088`.
+  static func offset(_ text: String) throws -> Int {
+    guard let value = parseNumber(text) else {
+      throw ValidationError(
+        "\"\(text)\" is no offset: expected hexadecimal with 0x, such as 0xff8, or decimal")
+    }
+    return value
   }
-}
 
-/// An address as users write it: `0000:6a:01.0` or `6a:01.0`.
-struct AddressArgument: ExpressibleByArgument {
-  let value: PCIAddress
-
-  init?(argument: String) {
-    guard let value = PCIAddress(argument) else { return nil }
-    self.value = value
+  /// An address: `0000:6a:01.0` or `6a:01.0`.
+  static func address(_ text: String) throws -> PCIAddress {
+    guard let value = PCIAddress(text) else {
+      throw ValidationError(
+        "\"\(text)\" is no address: expected one such as 0000:6a:01.0 or 6a:01.0")
+    }
+    return value
   }
 }
 
@@ -48,6 +49,25 @@ struct DeclarationOptions: ParsableArguments {
     var all: [Quirk] = []
     for path in quirks { all += try QuirkFile.read(path) }
     return Declarations(user: user, quirks: all)
+  }
+}
+
+/// What a VMM sees of devices.
+struct ViewOption: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The same devices as VFIO shows them to a VMM, or auto for what vfio-pci is known to hide.",
+      valueName: "FILE"))
+  var vfioView: String?
+
+  /// The views; the program ends when the file cannot be used.
+  func views(_ messages: Messages) throws -> VFIOViews {
+    do {
+      return try VFIOViews(vfioView, messages)
+    } catch {
+      messages.problem(error)
+      throw ExitStatus.unusableInput
+    }
   }
 }
 

@@ -21,20 +21,19 @@ struct InspectCommand: ParsableCommand {
   @Argument(help: "Devices, dumps, folders, or - for standard input.")
   var sources: [String] = []
 
-  @Option(help: ArgumentHelp("Show only the device with this address.", valueName: "BDF"))
-  var select: AddressArgument?
+  @Option(
+    help: ArgumentHelp("Show only the device with this address.", valueName: "BDF"),
+    transform: TextArgument.address)
+  var select: PCIAddress?
 
   @Option(
-    help: ArgumentHelp("Grade this offset instead of finding the best one.", valueName: "N"))
-  var offset: OffsetArgument?
+    help: ArgumentHelp("Grade this offset instead of finding the best one.", valueName: "N"),
+    transform: TextArgument.offset)
+  var offset: Int?
 
   @OptionGroup var declared: DeclarationOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "The same device as VFIO shows it; what is missing there is hidden from the VMM.",
-      valueName: "FILE"))
-  var vfioView: String?
+  @OptionGroup var view: ViewOption
 
   @OptionGroup var capability: CapabilityOptions
 
@@ -67,27 +66,51 @@ struct InspectCommand: ParsableCommand {
     let inspected: [InspectedDevice]
     do {
       let devices = reader.devices
-      let views = try vfioView.map { try VFIOViews.read($0, for: devices, messages) } ?? [:]
+      let views = try self.views(of: devices, messages)
       let request = InspectRequest(
-        offset: offset?.value, declarations: try declared.declarations(),
-        capability: capability.capability)
+        offset: offset, declarations: try declared.declarations(),
+        capability: capability.isGiven ? capability.capability : nil)
       // All devices are inspected even when one is selected: the others are evidence.
       inspected = try selected(
         from: Inspection.inspect(devices, views: views, request: request))
-    } catch let problem as InputProblem {
-      messages.problem(problem)
+    } catch {
+      messages.problem(error)
       throw ExitStatus.unusableInput
     }
+    for device in inspected { try checkPromise(of: device, messages) }
     try output(inspected, messages)
     if messages.problems > 0 { throw ExitStatus.unusableInput }
     let isRefused = inspected.contains { $0.decision.outcome == .refused }
     if isRefused { throw ExitStatus.refused }
   }
 
+  /// Views by the index of their device.
+  private func views(
+    of devices: [LoadedDevice], _ messages: Messages
+  ) throws(InputProblem) -> [Int: ConfigSpace] {
+    let source = try VFIOViews(view.vfioView, messages)
+    var views: [Int: ConfigSpace] = [:]
+    for (index, device) in devices.enumerated() {
+      views[index] = try source.view(of: device, isOnly: devices.count == 1)
+    }
+    try source.finish()
+    return views
+  }
+
+  /// A guest must not be promised what the device does not have.
+  private func checkPromise(of device: InspectedDevice, _ messages: Messages) throws {
+    guard let own = device.own, !device.capability.isWithin(own) else { return }
+    messages.problem(
+      "\(device.device.name): --pasid-bits, --exec or --priv promise more than the device has: "
+        + "\(own.width) bits, \(own.execute ? "" : "no ")execute, "
+        + "\(own.privileged ? "" : "no ")privileged mode")
+    throw ExitStatus.unusableInput
+  }
+
   private func selected(
     from devices: [InspectedDevice]
   ) throws(InputProblem) -> [InspectedDevice] {
-    guard let address = select?.value else { return devices }
+    guard let address = select else { return devices }
     let chosen = devices.filter { $0.device.address == address }
     guard !chosen.isEmpty else {
       throw .notSelected(address, available: devices.compactMap(\.device.address))
@@ -115,7 +138,7 @@ struct InspectCommand: ParsableCommand {
       for (index, device) in devices.enumerated() {
         if index > 0 { try sink.write("\n") }
         try sink.write(
-          InspectTextReport.text(device, capability: capability.capability, style: style))
+          InspectTextReport.text(device, capability: device.capability, style: style))
       }
     }
     try sink.flush()
@@ -149,7 +172,7 @@ struct InspectCommand: ParsableCommand {
     }
     do {
       try OutputFile.replace(
-        path, with: ConfigMapSVG.svg(device, capability: capability.capability))
+        path, with: ConfigMapSVG.svg(device, capability: device.capability))
     } catch {
       messages.problem(.host(error))
       throw ExitStatus.unusableInput

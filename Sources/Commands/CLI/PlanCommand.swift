@@ -24,6 +24,7 @@ struct PlanCommand: ParsableCommand {
 
   @OptionGroup var declared: DeclarationOptions
   @OptionGroup var capability: CapabilityOptions
+  @OptionGroup var view: ViewOption
 
   @Option(help: ArgumentHelp("Write the decision into a file.", valueName: "FILE"))
   var pin: String?
@@ -62,6 +63,7 @@ struct PlanCommand: ParsableCommand {
   private func check(_ path: String, _ messages: Messages) throws {
     let checker = PinChecker(
       try PinFile.read(path), try declared.declarations(), json: json, messages: messages)
+    checker.views = try view.views(messages)
     SourceLoader(handler: checker).load(sources)
     checker.finish()
     if messages.problems > 0 { throw ExitStatus.unusableInput }
@@ -70,6 +72,7 @@ struct PlanCommand: ParsableCommand {
 
   private func plan(_ messages: Messages) throws {
     let reader = FleetReader(messages: messages)
+    reader.views = try view.views(messages)
     let declarations = try declared.declarations()
     SourceLoader(handler: reader).load(sources)
     let fleet = reader.survey()

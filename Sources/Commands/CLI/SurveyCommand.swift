@@ -20,11 +20,15 @@ struct SurveyCommand: ParsableCommand {
   @Flag(help: "Reduce devices that show the same to one line.")
   var merge = false
 
+  @OptionGroup var view: ViewOption
+
   func run() throws {
     let messages = Messages()
     defer { messages.finish() }
+    let views = try view.views(messages)
     if merge {
       let reducer = SurveyReducer(messages: messages)
+      reducer.views = views
       SourceLoader(handler: reducer).load(sources)
       // A reduction of a part would pass for one of the whole.
       if messages.gaveUp { throw ExitStatus.unusableInput }
@@ -37,6 +41,7 @@ struct SurveyCommand: ParsableCommand {
       try sink.flush()
     } else {
       let writer = SurveyWriter(messages: messages)
+      writer.views = views
       SourceLoader(handler: writer).load(sources)
       writer.finish()
     }
@@ -49,12 +54,20 @@ final class SurveyWriter: SourceHandler {
   private let messages: Messages
   private var sink = ByteSink()
 
+  /// What a VMM sees of the devices, if that is known.
+  var views: VFIOViews?
+
   init(messages: Messages) { self.messages = messages }
 
   func device(_ device: LoadedDevice) {
-    var json = JSONText()
-    SurveyLine(device).write(of: device, to: &json)
-    send(json.bytes)
+    do {
+      var json = JSONText()
+      let evidence = try VFIOViews.evidence(of: device, by: views)
+      SurveyLine(device, evidence: evidence).write(of: device, to: &json)
+      send(json.bytes)
+    } catch {
+      messages.problem(error)
+    }
     messages.progress()
   }
 

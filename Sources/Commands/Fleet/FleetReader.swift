@@ -8,15 +8,21 @@ final class FleetReader: SourceHandler {
   private let layout = SurveyLineCut.Layout()
   private let messages: Messages
 
+  /// What a VMM sees of the devices, if that is known.
+  var views: VFIOViews?
+
   /// Starts without devices.
   ///
   /// - Parameter messages: Gets problems and notes.
   init(messages: Messages) { self.messages = messages }
 
   func device(_ device: LoadedDevice) {
-    let layout = LayoutMap(of: device.config)
-    let evidence = PlacementEvidence(layout: layout, of: device.config)
-    add(KeyedEvidence(evidence), count: 1, names: [device.name])
+    do {
+      let evidence = try VFIOViews.evidence(of: device, by: views)
+      add(KeyedEvidence(evidence), count: 1, names: [device.name])
+    } catch {
+      messages.problem(error)
+    }
   }
 
   func surveyLine(_ bytes: Span<UInt8>, source: String, line: Int) {

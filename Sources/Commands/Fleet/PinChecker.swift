@@ -12,6 +12,9 @@ final class PinChecker: SourceHandler {
   private(set) var honoured = 0
   private(set) var broken = 0
 
+  /// What a VMM sees of the devices, if that is known.
+  var views: VFIOViews?
+
   /// Prepares to check.
   ///
   /// - Parameters:
@@ -32,8 +35,11 @@ final class PinChecker: SourceHandler {
   }
 
   func device(_ device: LoadedDevice) {
-    let layout = LayoutMap(of: device.config)
-    check(PlacementEvidence(layout: layout, of: device.config), count: 1, names: [device.name])
+    do {
+      check(try VFIOViews.evidence(of: device, by: views), count: 1, names: [device.name])
+    } catch {
+      messages.problem(error)
+    }
   }
 
   func surveyLine(_ bytes: Span<UInt8>, source: String, line: Int) {

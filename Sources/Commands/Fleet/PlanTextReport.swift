@@ -66,7 +66,7 @@ enum PlanTextReport {
   private static func summary(of plans: [ModelPlan]) -> String {
     let members = plans.reduce(0) { DeviceCount.sum($0, $1.members) }
     let refused = plans.count { $0.decision.outcome == .refused }
-    return "\n\(members) devices of \(plans.count) models"
+    return "\ndevices: \(members), models: \(plans.count)"
       + (refused > 0 ? ", \(refused) of them without an offset for all" : "") + "\n"
   }
 }

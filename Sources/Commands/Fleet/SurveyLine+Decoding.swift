@@ -170,23 +170,3 @@ extension SurveyLine {
     return stray
   }
 }
-
-extension DecodingError {
-  /// The error in one line: where, and what was expected.
-  var inWords: String {
-    let context: Context
-    switch self {
-    case .typeMismatch(_, let at), .valueNotFound(_, let at), .dataCorrupted(let at): context = at
-    case .keyNotFound(let key, let at):
-      let path = (at.codingPath.map(\.stringValue) + [key.stringValue]).joined(separator: ".")
-      return "\"\(path)\" is missing"
-    @unknown default: return "\(self)"
-    }
-    let path = context.codingPath.map(\.stringValue).joined(separator: ".")
-    // Of text that is no JSON at all, and of a number that fits nowhere, the decoder says no more.
-    if case .dataCorrupted = self, path.isEmpty {
-      return "expected JSON with integers that fit"
-    }
-    return (path.isEmpty ? "" : "\"\(path)\": ") + context.debugDescription
-  }
-}

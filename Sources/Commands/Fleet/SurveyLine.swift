@@ -48,11 +48,13 @@ public struct SurveyLine: Hashable, Sendable {
 
   /// Surveys one device.
   ///
-  /// - Parameter device: The device.
-  public init(_ device: LoadedDevice) {
+  /// - Parameters:
+  ///   - device: The device.
+  ///   - evidence: What it shows; by default, what its own config space does.
+  public init(_ device: LoadedDevice, evidence: PlacementEvidence? = nil) {
     let layout = LayoutMap(of: device.config)
     self.init(
-      evidence: PlacementEvidence(layout: layout, of: device.config),
+      evidence: evidence ?? PlacementEvidence(layout: layout, of: device.config),
       classCode: device.config.classCode, subsystem: layout.walk.subsystem(in: device.config),
       configSize: device.config.size, count: 1, members: [device.name])
   }

@@ -12,13 +12,20 @@ final class SurveyReducer: SourceHandler {
   private var groups: [[UInt8]: Group] = [:]
   private let messages: Messages
 
+  /// What a VMM sees of the devices, if that is known.
+  var views: VFIOViews?
+
   /// Starts without devices.
   ///
   /// - Parameter messages: Gets problems and notes.
   init(messages: Messages) { self.messages = messages }
 
   func device(_ device: LoadedDevice) {
-    add(SurveyLine(device))
+    do {
+      add(SurveyLine(device, evidence: try VFIOViews.evidence(of: device, by: views)))
+    } catch {
+      messages.problem(error)
+    }
   }
 
   func surveyLine(_ bytes: Span<UInt8>, source: String, line: Int) {

@@ -62,7 +62,10 @@ struct SourceLoader {
     }
     if found.devices == 0 { handler.problem(.nothing(source: path)) }
     if found.skipped > 0, found.devices > 0 {
-      handler.note("\(path): \(found.skipped) files hold no device and are left out")
+      handler.note(
+        found.skipped == 1
+          ? "\(path): one file holds no device and is left out"
+          : "\(path): \(found.skipped) files hold no device and are left out")
     }
   }
 

@@ -4,6 +4,7 @@ import PCIe
 final class DeviceReader: SourceHandler {
   private(set) var devices: [LoadedDevice] = []
   private let messages: Messages
+  private var complained: String?
 
   /// Starts without devices.
   ///
@@ -16,6 +17,9 @@ final class DeviceReader: SourceHandler {
   }
 
   func surveyLine(_ bytes: Span<UInt8>, source: String, line: Int) {
+    // One line says it for all of them.
+    guard source != complained else { return }
+    complained = source
     messages.problem(.surveyNotUsable(source: source, line: line))
   }
 

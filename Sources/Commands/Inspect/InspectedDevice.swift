@@ -14,6 +14,10 @@ public struct InspectedDevice: Sendable {
   public let evidence: PlacementEvidence
   /// Where the capability goes.
   public let decision: PlacementDecision
+  /// The capability that is placed: as asked for, else as the device has it, else as wide as any.
+  public let capability: PASIDCapability
+  /// The device's own capability, when it is hidden from the VMM.
+  public let own: PASIDCapability?
   /// What is written into ``base`` to place it; `nil` when nothing is.
   public let insertion: CapabilityInsertion?
 
@@ -47,18 +51,18 @@ public struct InspectRequest: Sendable {
   public var offset: Int?
   /// What users and quirk files declare.
   public var declarations: Declarations
-  /// The capability to place.
-  public var capability: PASIDCapability
+  /// The capability to place; `nil` for what the device has.
+  public var capability: PASIDCapability?
 
   /// Asks for the best place.
   ///
   /// - Parameters:
   ///   - offset: The offset to grade, instead of finding the best.
   ///   - declarations: What users and quirk files declare.
-  ///   - capability: The capability to place.
+  ///   - capability: The capability to place; `nil` for what the device has.
   public init(
     offset: Int? = nil, declarations: Declarations = .none,
-    capability: PASIDCapability = PASIDCapability()
+    capability: PASIDCapability? = nil
   ) {
     self.offset = offset
     self.declarations = declarations

@@ -46,12 +46,16 @@ public enum Inspection {
     let placer = Placer(examined.evidence, model: model, declarations: request.declarations)
     var decision = placer.decide(asked: request.offset)
     let base = examined.view ?? examined.device.config
+    let own = examined.evidence.hiddenPASID.map {
+      PASIDCapability(register: examined.device.config.read16(Int($0.offset) + 4))
+    }
+    let capability = request.capability ?? own ?? PASIDCapability()
     var insertion: CapabilityInsertion?
     if case .placed(let offset, _) = decision.outcome {
       let layout = examined.view.map { LayoutMap(of: $0) } ?? examined.layout
       do {
         insertion = try layout.inserting(
-          request.capability.extendedCapability, at: offset, in: base)
+          capability.extendedCapability, at: offset, in: base)
       } catch {
         // Placement knows less than the insertion: what cannot be written is refused.
         decision = PlacementDecision(
@@ -60,6 +64,6 @@ public enum Inspection {
     }
     return InspectedDevice(
       device: examined.device, base: base, layout: examined.layout, evidence: examined.evidence,
-      decision: decision, insertion: insertion)
+      decision: decision, capability: capability, own: own, insertion: insertion)
   }
 }

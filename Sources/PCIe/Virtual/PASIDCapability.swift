@@ -30,6 +30,23 @@ public struct PASIDCapability: Hashable, Sendable {
     self.privileged = privileged
   }
 
+  /// Reads what a device's PASID Capability register says.
+  ///
+  /// - Parameter register: The 16 bits at offset 4; a width that no PASID has counts as the widest.
+  public init(register: UInt16) {
+    self.init(
+      width: min(Int(register >> 8 & 0x1F), Self.widths.upperBound),
+      execute: register >> 1 & 1 == 1, privileged: register >> 2 & 1 == 1)
+  }
+
+  /// Whether this promises nothing that another capability does not have.
+  ///
+  /// - Parameter other: What there is.
+  /// - Returns: `false` when this is wider or grants more.
+  public func isWithin(_ other: PASIDCapability) -> Bool {
+    width <= other.width && (!execute || other.execute) && (!privileged || other.privileged)
+  }
+
   /// The PASID Capability register, 16 bits at offset 4.
   public var register: UInt16 {
     UInt16(width) << 8 | (privileged ? 1 << 2 : 0) | (execute ? 1 << 1 : 0)

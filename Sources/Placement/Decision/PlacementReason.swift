@@ -87,7 +87,7 @@ extension PlacementReason: CustomStringConvertible {
     case .present(let offset):
       "the function shows a PASID capability at \(offset.hex): nothing is synthesised"
     case .behindVFIO(let offset, let grade):
-      "VFIO hides it from a VMM: for such a VMM, \(offset.hex) is \(grade) (--vfio-view tells all)"
+      "VFIO hides it from a VMM: for such a VMM, \(offset.hex) is \(grade) (--vfio-view auto)"
     case .askedNotNeeded(let offset, let grade):
       "the offset asked for, \(offset.hex), is not needed; it would be \(grade)"
     case .hiddenPASID(let offset):
