@@ -55,6 +55,13 @@ public struct ConfigSpace: Hashable, Sendable {
   }
 }
 
+extension ConfigSpace: CustomStringConvertible {
+  /// Whose space it is and how much of it: `8086:0b25, 4096 bytes`.
+  public var description: String {
+    "\(vendorID.hex(digits: 4)):\(deviceID.hex(digits: 4)), \(size) bytes"
+  }
+}
+
 /// Why bytes could not be taken as a config space.
 public enum ConfigSpaceError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The number of bytes is none that a config space can have.

@@ -35,7 +35,7 @@ enum Golden {
 
     PASID at 0x230: already present
       • the function shows a PASID capability at 0x230: nothing is synthesised
-      • VFIO hides it from a VMM: for such a VMM, 0xff8 is likely (--vfio-view tells all)
+      • VFIO hides it from a VMM: for such a VMM, 0xff8 is likely (--vfio-view auto)
 
       capability    20 bits, no execute, privileged mode
       alternatives  likely 0xff8; risky 0x238, 0x228, 0x218, 0x1f8, 0x158, 0x148

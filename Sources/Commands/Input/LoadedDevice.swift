@@ -1,7 +1,7 @@
 public import PCIe
 
 /// One device out of a source.
-public struct LoadedDevice: Hashable, Sendable {
+public struct LoadedDevice: Hashable, Sendable, CustomStringConvertible {
   /// Its address, when the source says it.
   public let address: PCIAddress?
   /// The file or device that it came from.
@@ -31,6 +31,9 @@ public struct LoadedDevice: Hashable, Sendable {
     self.title = title
     self.config = config
   }
+
+  /// The same name, so that nobody gets its bytes listed.
+  public var description: String { name }
 
   /// What to call it among others: address and source.
   public var name: String {

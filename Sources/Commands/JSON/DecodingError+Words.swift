@@ -11,7 +11,7 @@ extension DecodingError {
     case .dataCorrupted(let at):
       // Of text that is no JSON at all, and of a number that fits nowhere, the decoder says no more.
       return at.codingPath.isEmpty
-        ? "this is no JSON, or has a number that no integer holds"
+        ? "no JSON, or a number that does not fit"
         : Self.at(at, at.debugDescription)
     @unknown default: return "\(self)"
     }
