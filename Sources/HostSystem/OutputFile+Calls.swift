@@ -29,8 +29,3 @@ extension OutputFile {
     _ = unsafe unlink(path)
   }
 }
-
-extension FileDescriptor {
-  /// The number of this process, for names that no other process uses.
-  static var processID: Int32 { getpid() }
-}

@@ -50,13 +50,14 @@ enum Devices {
     address: PCIAddress(bus: 0x2F, device: 0, function: 0), source: "lost",
     config: filled(with: 0xFF, size: 4096))
 
-  /// 300 capabilities, one behind the other, most of them overlapping, and room behind them.
+  /// 300 capabilities, one right behind the other, and room behind them.
   static let crowded: LoadedDevice = {
     var builder = ConfigSpaceBuilder()
     builder.put32(0x1234_8086, at: 0)
     for index in 0..<300 {
       let offset = 0x100 + 8 * index
-      let id = index % 0x50 == 0x1B ? 0x1A : index % 0x50
+      // Kinds that have eight bytes.
+      let id = [0x18, 0x0E, 0x0F, 0x1C][index % 4]
       builder.putExtendedHeader(id: UInt16(id), next: index == 299 ? 0 : offset + 8, at: offset)
     }
     return LoadedDevice(address: nil, source: "crowded", config: builder.config)

@@ -120,7 +120,11 @@ struct SourceLoaderTests {
     #expect(found.devices.map(\.line) == [nil, 1, 259, nil])
     #expect(found.devices.last?.address == PCIAddress("6a:01.0"))
     #expect(found.lines.count == 1)
-    #expect(found.notes == ["\(folder.path)//: 3 files hold no device and are left out"])
+    #expect(
+      found.notes == [
+        "\(folder.path)/loop: a link or a device, left out",
+        "\(folder.path)//: 3 files hold no device and are left out",
+      ])
     try folder.folder("f/g")
     #expect(load("\(folder.path)/f").problems == [.nothing(source: "\(folder.path)/f")])
     #expect(load("\(folder.path)/c").problems == [.nothing(source: "\(folder.path)/c")])

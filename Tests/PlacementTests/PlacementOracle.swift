@@ -87,8 +87,20 @@ struct PlacementOracle {
   }
 
   static func isUsable(_ config: ConfigSpace) -> Bool {
-    config.size == 4096 && config.read32(0x100) != .max
-      && ReferenceWalk.extended(config.bytes).isIntact
+    guard config.size == 4096, config.read32(0x100) != .max,
+      ReferenceWalk.extended(config.bytes).isIntact
+    else { return false }
+    // AER's and multicast's lengths rest on the PCI Express capability, which a broken list may hide.
+    let legacy = ReferenceWalk.legacy(config.bytes)
+    let rests = ReferenceWalk.extended(config.bytes).entries.contains { [1, 0x12].contains($0.id) }
+    guard legacy.isIntact || !rests || legacy.entries.contains(where: { $0.id == 0x10 }) else {
+      return false
+    }
+    // No header may lie in another entry's known bytes.
+    let entries = config.walkCapabilities().extended
+    return !entries.contains { entry in
+      entries.contains { $0.offset != entry.offset && $0.knownBytes.contains(entry.offset) }
+    }
   }
 
   func grade(_ offset: Int) -> Grade {

@@ -92,6 +92,9 @@ struct InspectCommand: ParsableCommand {
     var views: [Int: ConfigSpace] = [:]
     for (index, device) in devices.enumerated() {
       views[index] = try source.view(of: device, isOnly: devices.count == 1)
+      if views[index] == nil, let vfioView = view.vfioView {
+        messages.note("\(device.name): \(vfioView) has no view of it")
+      }
     }
     try source.finish()
     return views

@@ -19,6 +19,12 @@ public struct Passage: ParsableCommand {
   /// Exit status: 0 done, 1 unusable input or arguments, 2 refused, 3 a pin is not honoured.
   public static func run() -> Never {
     do {
+      // The parser would take the next argument for the value, and that may be a file to read.
+      if let empty = CommandLine.arguments.dropFirst().first(where: {
+        $0.hasPrefix("--") && $0.hasSuffix("=")
+      }) {
+        throw ValidationError("\(empty) has no value")
+      }
       var command = try parseAsRoot()
       try command.run()
       exit(withError: nil)

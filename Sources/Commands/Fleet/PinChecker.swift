@@ -82,8 +82,9 @@ final class PinChecker: SourceHandler {
     let more = count - names.count
     let who = names.joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
     guard json != nil else {
-      let text = who.plainLine()
-      let verdict = breach.map { "BROKEN   \(text): \($0)" } ?? "honours  \(text)"
+      let text = who.plainLine(limit: 2000)
+      let verdict =
+        breach.map { "BROKEN   \(text): " + "\($0)".plainLine(limit: 4000) } ?? "honours  \(text)"
       send(Array("\(verdict)\n".utf8))
       return
     }

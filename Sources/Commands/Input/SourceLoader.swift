@@ -94,14 +94,22 @@ struct SourceLoader {
         loadDeviceFolder(child, address: address, depth: depth, &found)
         continue
       }
-      guard let kind = try? PathKind(of: child, followingLinks: false) else { continue }
+      let kind: PathKind
+      do {
+        kind = try PathKind(of: child, followingLinks: false)
+      } catch {
+        // Gone meanwhile, or with a name that is not UTF-8: left out, but not silently.
+        handler.problem(.host(error))
+        continue
+      }
       switch kind {
       case .folder: loadFolder(child, depth: depth + 1, &found)
       case .file where !isKernels:
         let count = loadFile(child, source: child, address: nil, mustHaveDevice: false)
         found.devices += count
         if count == 0 { found.skipped += 1 }
-      case .file, .stream, .link: break
+      case .stream, .link: handler.note("\(child): a link or a device, left out")
+      case .file: break
       }
     }
   }

@@ -23,6 +23,9 @@ struct SourceReader: ~Copyable {
   private let handler: any SourceHandler
   private var mode = Mode.undecided([])
   private(set) var devices = 0
+  private var bytes = 0
+  /// Bytes without a device in them after which a source is given up.
+  private static let patience = 256 << 20
 
   /// Prepares to read.
   ///
@@ -50,12 +53,15 @@ struct SourceReader: ~Copyable {
       var mode = self.mode
       self.mode = .spent
       var devices = self.devices
+      var taken = 0
       let more = try stream.next { chunk in
+        taken = chunk.count
         Self.consume(chunk, &mode, &devices, source, handler)
       }
       self.mode = mode
       self.devices = devices
-      if !more { break }
+      bytes += taken
+      if !more || (devices == 0 && bytes > Self.patience) { break }
     }
     finish()
   }

@@ -36,9 +36,9 @@ public struct JSONText: Sendable {
   public mutating func integers(_ key: String? = nil, _ values: [Int?]) {
     begin(key)
     append("[")
-    for (index, value) in values.enumerated() {
+    for index in values.indices {
       if index > 0 { append(",") }
-      append(value.map { "\($0)" } ?? "null")
+      if let value = values[index] { append(value) } else { append("null") }
     }
     append("]")
   }
@@ -49,9 +49,10 @@ public struct JSONText: Sendable {
   }
 
   /// Writes an integer, or `null`.
+  @inline(__always)
   public mutating func integer(_ key: String? = nil, _ value: (some BinaryInteger)?) {
     begin(key)
-    append(value.map { "\($0)" } ?? "null")
+    if let value { append(Int(value)) } else { append("null") }
   }
 
   /// Writes a truth value.
@@ -120,16 +121,38 @@ public struct JSONText: Sendable {
 
   private mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
+  /// Writes digits without making a string of them: a survey is mostly numbers.
+  private mutating func append(_ value: Int) {
+    if value < 0 { bytes.append(UInt8(ascii: "-")) }
+    var rest = value.magnitude
+    let start = bytes.count
+    repeat {
+      bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
+      rest /= 10
+    } while rest > 0
+    bytes[start...].reverse()
+  }
+
   private mutating func quote(_ text: String) {
     bytes.append(UInt8(ascii: "\""))
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+    let isPlain = text.utf8.allSatisfy { byte in
+      byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") && byte != 0x7F
+        && byte != 0xC2
+    }
+    guard !isPlain else {
+      bytes.append(contentsOf: text.utf8)
+      bytes.append(UInt8(ascii: "\""))
+      return
+    }
+    for scalar in text.unicodeScalars {
+      switch scalar.value {
+      case 0x22, 0x5C:
         bytes.append(UInt8(ascii: "\\"))
-        bytes.append(byte)
-      case 0..<0x20, 0x7F:
-        append("\\u00" + (byte < 16 ? "0" : "") + String(byte, radix: 16))
-      default: bytes.append(byte)
+        bytes.append(UInt8(truncatingIfNeeded: scalar.value))
+      // Both sets of control characters: a terminal obeys the second one (0x80 to 0x9F) as well.
+      case 0..<0x20, 0x7F..<0xA0:
+        append("\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16))
+      default: bytes.append(contentsOf: UTF8.encode(scalar)?.map { $0 } ?? [])
       }
     }
     bytes.append(UInt8(ascii: "\""))

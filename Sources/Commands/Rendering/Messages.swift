@@ -9,6 +9,7 @@ final class Messages {
   private static let width = 2000
 
   private(set) var problems = 0
+  private var notes = 0
   private(set) var gaveUp = false
   private var steps = 0
   private var start: ContinuousClock.Instant?
@@ -33,11 +34,15 @@ final class Messages {
   }
 
   /// Says something that is no problem.
-  func note(_ text: String) { say("note: \(text)") }
+  func note(_ text: String) {
+    notes += 1
+    if notes <= Self.shown { say("note: \(text)") }
+  }
 
   /// Says how many problems were not printed, and ends the line of progress.
   func finish() {
     clearProgress()
+    if notes > Self.shown { say("note: \(notes - Self.shown) more notes like these") }
     if problems > Self.shown { say("error: \(problems - Self.shown) more problems like these") }
   }
 

@@ -1,11 +1,14 @@
 /// Writes config spaces as `lspci -xxxx` prints them, so that `lspci -F FILE` reads them.
 public enum DumpTextWriter {
+  /// The longest line that is written, in bytes: lspci reads no more into one.
+  public static let lineLimit = 250
+
   /// One device as text: the device line, the rows and a blank line.
   ///
   /// - Parameters:
   ///   - address: The address to show, with its domain unless that is 0.
   ///   - title: What follows the address. Control characters become spaces, and what would not fit
-  ///     into ``DumpTextReader/lineLimit`` is left out.
+  ///     into ``lineLimit`` is left out.
   ///   - config: The bytes, 16 a row.
   ///   - showsDomain: Whether to show the domain 0, too, as `lspci -D` does.
   /// - Returns: The text.
@@ -40,7 +43,7 @@ public enum DumpTextWriter {
     for scalar in title.unicodeScalars {
       let isControl = scalar.properties.generalCategory == .control
       let character = (isControl ? " " : scalar).utf8
-      guard text.count - lineStart + character.count <= DumpTextReader.lineLimit else { break }
+      guard text.count - lineStart + character.count <= lineLimit else { break }
       text.append(contentsOf: character)
     }
     text.append(UInt8(ascii: "\n"))

@@ -104,14 +104,31 @@ extension PlacementEvidence {
 
 extension SpaceState {
   init(_ walk: CapabilityWalk) {
-    if let problem = walk.problems.first(where: { $0.breaksChain && $0.list != .legacy }) {
+    if case .notRead(let size) = walk.extendedSpace {
+      self = .notRead(size: size)
+      return
+    }
+    if let problem = walk.problems.first(where: { $0.forbidsPlacement(in: walk) }) {
       self = .broken("\(problem)")
       return
     }
-    switch walk.extendedSpace {
-    case .notRead(let size): self = .notRead(size: size)
-    case .absent: self = .absent
-    case .empty, .list: self = .usable
+    self = walk.extendedSpace == .absent ? .absent : .usable
+  }
+}
+
+extension ChainProblem {
+  /// Whether nothing can be placed safely in a list with this problem.
+  fileprivate func forbidsPlacement(in walk: CapabilityWalk) -> Bool {
+    switch self {
+    // A pointer that lies in another entry's body may be one of its registers.
+    case .overlap(let first, _): first.list == .extended
+    // Some lengths rest on the PCI Express capability; a broken list may hide it.
+    case let problem where problem.list == .legacy:
+      problem.breaksChain && walk.port.portType == nil
+        && walk.extended.contains {
+          $0.kind?.length == .advancedErrors || $0.kind?.length == .multicast
+        }
+    default: breaksChain
     }
   }
 }
