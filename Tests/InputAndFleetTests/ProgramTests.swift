@@ -33,7 +33,11 @@ struct ProgramTests {
       ([good, "--quirks", bad], 1), ([good, "--select", "01:00.0"], 0),
       ([good, "--select", "01:00.1"], 1), ([good, "--vfio-view", good], 0),
       ([good, "--vfio-view", bad], 1), ([good, "--json", "--emit-config"], 1),
-      ([good, "--nonsense"], 1), (["ff:1f.7"], 1),
+      ([good, "--nonsense"], 1), (["ff:1f.7"], 1), (["--svg=", good], 1),
+      ([good, "--vfio-view", "auto"], 0), (["--vfio-view", "auto", "--pasid-bits", "8"], 0),
+      (["--vfio-view", "auto", "--exec"], 1), ([good, "--vfio-view", "nowhere"], 1),
+      (["--offset", "0x102"], 0),
+      ([try folder.write("headers", "00:00.0 x\n00:01.0 y\n")], 1),
     ] as [([String], Int32)] {
       let result = try Program.run(try #require(Program.path), ["inspect"] + arguments)
       #expect(result.status == status && !result.isSignal, "\(arguments): \(result.errors)")

@@ -226,6 +226,27 @@ struct OutputFileTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["out"])
   }
 
+  @Test("a link stays one, and what it names is written")
+  func link() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("target", "old, and longer")
+    try folder.link("link", to: "target")
+    try OutputFile.replace("\(folder.path)/link", with: "new")
+    #expect(try String(contentsOfFile: "\(folder.path)/target", encoding: .utf8) == "new")
+    #expect(
+      try FileManager.default.destinationOfSymbolicLink(atPath: "\(folder.path)/link") == "target")
+  }
+
+  @Test("the mode stays")
+  func mode() throws {
+    let folder = try TemporaryFolder()
+    let file = try folder.write("secret", "old")
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
+    try OutputFile.replace(file, with: "new")
+    let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+    #expect(mode == 0o600)
+  }
+
   @Test("or an error names the file and nothing changes")
   func failures() throws {
     let folder = try TemporaryFolder()
