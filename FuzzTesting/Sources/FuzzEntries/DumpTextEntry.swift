@@ -73,6 +73,6 @@ enum DumpTextEntry {
     if got == Array(expected) { return true }
     // It was cut: close to the limit, the address and one scalar less.
     return Array(expected).starts(with: got)
-      && old.utf8.count > DumpTextReader.lineLimit - 32
+      && old.utf8.count > DumpTextWriter.lineLimit - 32
   }
 }
