@@ -21,6 +21,7 @@ let package = Package(
     .library(name: "PCIe", targets: ["PCIe"]),
     .library(name: "Placement", targets: ["Placement"]),
     // For the packages of this repository that fuzz and measure.
+    .library(name: "HostABI", targets: ["HostABI"]),
     .library(name: "HostSystem", targets: ["HostSystem"]),
     .library(name: "Commands", targets: ["Commands"]),
   ],
@@ -34,6 +35,7 @@ let package = Package(
     .target(name: "Hardware", swiftSettings: settings),
     .target(name: "PCIe", dependencies: ["Hardware"], swiftSettings: settings),
     .target(name: "Placement", dependencies: ["Hardware", "PCIe"], swiftSettings: settings),
+    .target(name: "HostABI", swiftSettings: settings),
     .target(
       name: "HostSystem",
       dependencies: [.product(name: "SystemPackage", package: "swift-system")],
@@ -52,6 +54,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
+    .testTarget(name: "HostABITests", dependencies: ["HostABI"], swiftSettings: settings),
     .testTarget(
       name: "PCIeTests", dependencies: ["Hardware", "PCIe", "TestSupport"],
       swiftSettings: settings),
