@@ -22,6 +22,7 @@ let package = Package(
     .library(name: "Placement", targets: ["Placement"]),
     // For the packages of this repository that fuzz and measure.
     .library(name: "HostABI", targets: ["HostABI"]),
+    .library(name: "SoftHost", targets: ["SoftHost"]),
     .library(name: "HostSystem", targets: ["HostSystem"]),
     .library(name: "Commands", targets: ["Commands"]),
   ],
@@ -36,6 +37,7 @@ let package = Package(
     .target(name: "PCIe", dependencies: ["Hardware"], swiftSettings: settings),
     .target(name: "Placement", dependencies: ["Hardware", "PCIe"], swiftSettings: settings),
     .target(name: "HostABI", swiftSettings: settings),
+    .target(name: "SoftHost", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(
       name: "HostSystem",
       dependencies: [.product(name: "SystemPackage", package: "swift-system")],
@@ -55,6 +57,9 @@ let package = Package(
     .testTarget(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
     .testTarget(name: "HostABITests", dependencies: ["HostABI"], swiftSettings: settings),
+    .testTarget(
+      name: "SoftHostTests", dependencies: ["HostABI", "SoftHost", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "PCIeTests", dependencies: ["Hardware", "PCIe", "TestSupport"],
       swiftSettings: settings),
