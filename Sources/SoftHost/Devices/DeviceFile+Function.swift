@@ -1,0 +1,120 @@
+import HostABI
+
+/// Requests that one function answers by itself; structures move here, rules are the function's.
+extension DeviceFile {
+  func deviceRequest(
+    _ request: VFIODeviceRequest?, _ address: UInt64, by caller: Caller, host: HostState
+  ) throws(LinuxErrno) -> Int32 {
+    let memory = caller.memory
+    switch request {
+    case .getInfo:
+      let reply = try node.function.information(
+        try memory.loadPart(DeviceInfoArgument.self, 16, at: address))
+      try give(reply, address, memory)
+    case .getRegionInfo:
+      let reply = try node.function.regionInformation(
+        try memory.load(RegionInfoArgument.self, at: address))
+      try give(reply, address, memory)
+    case .getIRQInfo:
+      let argument = try memory.load(IRQInfoArgument.self, at: address)
+      try memory.store(try node.function.irqInformation(argument), at: address)
+    case .setIRQs: return try setIRQs(address, by: caller)
+    case .reset: try reset(host)
+    case .getHotResetInfo: try hotResetInfo(address, memory)
+    case .hotReset: try hotReset(address, memory, host)
+    case .ioEventFD: try ioEventFD(address, by: caller)
+    case .feature: try feature(address, by: caller)
+    case .bindIOMMUFD, .attach, .detach, nil: throw .ENOTTY
+    }
+    return 0
+  }
+
+  private func give<Argument: WireStructure>(
+    _ reply: InformationReply<Argument>, _ address: UInt64, _ memory: any CallerMemory
+  ) throws(LinuxErrno) {
+    try memory.storePart(reply.argument, reply.byteCount, at: address)
+    try memory.store(reply.capabilities, at: address &+ UInt64(Argument.byteCount))
+  }
+
+  private func setIRQs(_ address: UInt64, by caller: Caller) throws(LinuxErrno) -> Int32 {
+    let header = try caller.memory.load(SetIRQsHeader.self, at: address)
+    let count = try node.function.irqDataByteCount(header)
+    let data = try caller.memory.load(
+      count, at: address &+ UInt64(SetIRQsHeader.byteCount))
+    return try node.function.setIRQs(header, data: data, resolve: caller.eventSink)
+  }
+
+  /// A reset parks the device's DMA; what was attached is there again afterwards.
+  private func reset(_ host: HostState) throws(LinuxErrno) {
+    node.device?.endpoint.setResetting(true)
+    defer { node.device?.endpoint.setResetting(false) }
+    host.drain()
+    try node.function.reset()
+    node.device?.endpoint.setBusMaster(node.function.isBusMaster)
+  }
+
+  private func hotResetInfo(_ address: UInt64, _ memory: any CallerMemory) throws(LinuxErrno) {
+    let header = try memory.load(HotResetInfoHeader.self, at: address)
+    guard header.argumentSize >= UInt32(HotResetInfoHeader.byteCount) else { throw .EINVAL }
+    // No slot or bus of this host can be reset by itself.
+    throw .ENODEV
+  }
+
+  private func hotReset(
+    _ address: UInt64, _ memory: any CallerMemory, _ host: HostState
+  ) throws(LinuxErrno) {
+    let header = try memory.load(HotResetHeader.self, at: address)
+    guard header.argumentSize >= UInt32(HotResetHeader.byteCount), header.flags == 0 else {
+      throw .EINVAL
+    }
+    throw .ENODEV
+  }
+
+  private func ioEventFD(_ address: UInt64, by caller: Caller) throws(LinuxErrno) {
+    let argument = try caller.memory.loadPart(IOEventFDArgument.self, 28, at: address)
+    try node.function.setIOEvent(argument, resolve: caller.eventSink)
+  }
+
+  private func feature(_ address: UInt64, by caller: Caller) throws(LinuxErrno) {
+    let header = try caller.memory.load(FeatureHeader.self, at: address)
+    let count = Int(min(header.argumentSize, 4096)) - FeatureHeader.byteCount
+    let data = try count > 0
+      ? caller.memory.load(count, at: address &+ UInt64(FeatureHeader.byteCount)) : []
+    let answer = try node.function.feature(header, data: data, resolve: caller.eventSink)
+    if !answer.isEmpty {
+      try caller.memory.store(answer, at: address &+ UInt64(FeatureHeader.byteCount))
+    }
+  }
+
+  // MARK: Regions
+
+  /// `pread(2)`.
+  func read(
+    _ address: UInt64, _ count: Int, at offset: UInt64, by caller: Caller
+  ) throws(LinuxErrno) -> Int {
+    guard context != nil else { throw .EINVAL }
+    let bytes = try node.function.read(at: offset, count: count)
+    try caller.memory.store(bytes, at: address)
+    return bytes.count
+  }
+
+  /// `pwrite(2)`.
+  func write(
+    _ address: UInt64, _ count: Int, at offset: UInt64, by caller: Caller
+  ) throws(LinuxErrno) -> Int {
+    guard context != nil else { throw .EINVAL }
+    let bytes = try caller.memory.load(
+      min(count, VFIOFunction.transferLimit), at: address)
+    let done = try node.function.write(bytes, at: offset)
+    node.device?.endpoint.setBusMaster(node.function.isBusMaster)
+    return done
+  }
+}
+
+extension Caller {
+  /// The event counter of a descriptor: `EBADF` when it is not open, `EINVAL` when it is none.
+  func eventSink(_ descriptor: Int32) throws(LinuxErrno) -> any EventSink {
+    guard case .counter(let counter) = try file(descriptor).kind else { throw .EINVAL }
+    return counter
+  }
+}
