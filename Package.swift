@@ -20,6 +20,7 @@ let package = Package(
     .library(name: "Hardware", targets: ["Hardware"]),
     .library(name: "PCIe", targets: ["PCIe"]),
     .library(name: "Placement", targets: ["Placement"]),
+    .library(name: "IOMMU", targets: ["IOMMU"]),
     // For the packages of this repository that fuzz and measure.
     .library(name: "HostSystem", targets: ["HostSystem"]),
     .library(name: "Commands", targets: ["Commands"]),
@@ -34,6 +35,7 @@ let package = Package(
     .target(name: "Hardware", swiftSettings: settings),
     .target(name: "PCIe", dependencies: ["Hardware"], swiftSettings: settings),
     .target(name: "Placement", dependencies: ["Hardware", "PCIe"], swiftSettings: settings),
+    .target(name: "IOMMU", dependencies: ["Hardware"], swiftSettings: settings),
     .target(
       name: "HostSystem",
       dependencies: [.product(name: "SystemPackage", package: "swift-system")],
@@ -57,6 +59,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "PlacementTests", dependencies: ["Hardware", "PCIe", "Placement", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "IOMMUTests", dependencies: ["HostSystem", "Hardware", "IOMMU", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "InputAndFleetTests",
