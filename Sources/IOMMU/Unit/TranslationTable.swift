@@ -8,7 +8,16 @@ public enum TranslationTable: Sendable {
   case paging(PagingTable)
   /// A guest's VT-d first stage over a paging domain.
   case vtdNested(VTdNestedTable)
+  /// A guest's SMMUv3 stream over a paging domain.
+  case smmuStream(SMMUStreamTable)
 
+  /// What the tables say now, without any effect on them.
+  func look(_ iova: IOVA, _ access: DMAAccess, pasid: PASID?) -> WalkResult {
+    guard case .smmuStream(let table) = self else { return walk(iova, access, updating: false) }
+    return table.look(iova, access, substream: pasid)
+  }
+
+  /// Walks anything but a stream, whose context descriptors a unit looks up first.
   @inline(__always)
   func walk(_ iova: IOVA, _ access: DMAAccess, updating: Bool) -> WalkResult {
     switch self {
@@ -19,6 +28,7 @@ public enum TranslationTable: Sendable {
           in: .configuration, at: iova, handling: dialect == .smmuv3 ? .aborts : []))
     case .paging(let table): table.walk(iova, access, updating: updating)
     case .vtdNested(let table): table.walk(iova, access, updating: updating)
+    case .smmuStream: preconditionFailure("streams are translated by way of their descriptors")
     }
   }
 }
@@ -37,6 +47,7 @@ public struct TranslationContext: Sendable {
   /// SMMUv3's stream, as the caller numbers them: context descriptors are cached by it.
   public let stream: UInt32
   let key: CacheKey
+  let isStream: Bool
 
   /// Describes who makes requests.
   ///
@@ -50,6 +61,7 @@ public struct TranslationContext: Sendable {
     self.tag = tag
     self.pasid = pasid
     self.stream = stream
+    isStream = if case .smmuStream = table { true } else { false }
     // A paging domain translates alike for all PASIDs, so units keep it once.
     if case .vtdNested = table, let pasid {
       key = CacheKey(tag: tag, .pasid, pasid.rawValue)

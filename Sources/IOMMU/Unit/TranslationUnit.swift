@@ -16,8 +16,10 @@ import Synchronization
 /// nobody looks. A strict unit walks the tables on each hit as well and notes each hit that they do
 /// not agree with (``staleHits``); the request still gets what was cached, as from hardware.
 public final class TranslationUnit: Sendable {
-  /// The unit's cache.
+  /// The unit's cache of translations.
   public let iotlb: IOTLB
+  /// The unit's cache of SMMUv3 context descriptors.
+  public let contextDescriptors = ContextDescriptorCache()
   let foreign: (any ForeignMemory)?
   let slots = TransactionSlots()
   let strict: Atomic<Bool>
@@ -82,11 +84,14 @@ public final class TranslationUnit: Sendable {
   func translate(
     _ context: borrowing TranslationContext, _ iova: IOVA, _ access: DMAAccess, slot: Int
   ) -> TranslationResult {
+    if context.isStream, case .smmuStream(let table) = context.table {
+      return translate(table, context, iova, access, slot: slot)
+    }
     let key = context.key
     let page = iova.rawValue >> 12
     if let word = iotlb.lookup(key, page), word.allows(access) {
       slots.count(.hits, in: slot)
-      if strict.load(ordering: .relaxed) { compare(word, context, key, iova, access) }
+      if strict.load(ordering: .relaxed) { compare(word, context, key, page, iova, access) }
       return .success(Self.translation(word, iova, access))
     }
     return miss(context.table, key, iova, access, slot: slot)
@@ -97,10 +102,20 @@ public final class TranslationUnit: Sendable {
   private func miss(
     _ table: TranslationTable, _ key: CacheKey, _ iova: IOVA, _ access: DMAAccess, slot: Int
   ) -> TranslationResult {
-    slots.count(.misses, in: slot)
     let page = iova.rawValue >> 12
     let ticket = iotlb.ticket(key, page)
-    switch table.walk(iova, access, updating: true) {
+    return finish(
+      table.walk(iova, access, updating: true), key, page, ticket, iova, access, slot: slot)
+  }
+
+  /// Installs what a walk found.
+  @inline(__always)
+  func finish(
+    _ result: WalkResult, _ key: CacheKey, _ page: UInt64, _ ticket: IOTLB.Ticket, _ iova: IOVA,
+    _ access: DMAAccess, slot: Int
+  ) -> TranslationResult {
+    slots.count(.misses, in: slot)
+    switch result {
     case .mapped(let word):
       iotlb.install(word, key, page, ticket)
       return .success(Self.translation(word, iova, access))
@@ -120,18 +135,17 @@ public final class TranslationUnit: Sendable {
 
   /// Notes a hit that the tables do not agree with, unless its invalidation has just come.
   @inline(never)
-  private func compare(
+  func compare(
     _ word: TranslationWord, _ context: borrowing TranslationContext, _ key: CacheKey,
-    _ iova: IOVA, _ access: DMAAccess
+    _ page: UInt64, _ iova: IOVA, _ access: DMAAccess
   ) {
     let mode = access.intersection(.privileged)
     let granted = DMAAccess(
       rawValue: word.permissions(isPrivileged: !mode.isEmpty))
-    // Rights without reading do not occur in a request that reads the tables for a comparison.
     let asked = granted.union(mode)
-    let now = context.table.walk(iova, asked, updating: false)
+    let now = context.table.look(iova, asked, pasid: context.pasid)
     if case .mapped(let other) = now, other.host == word.host { return }
-    guard iotlb.lookup(key, iova.rawValue >> 12) == word else { return }
+    guard iotlb.lookup(key, page) == word else { return }
     let result: TranslationResult =
       switch now {
       case .mapped(let other): .success(Self.translation(other, iova, asked))
