@@ -29,7 +29,8 @@ struct VTdWalkTests {
       }
     }
     var reached = 0
-    for _ in 0..<3000 {
+    let unit = TranslationUnit(cacheCapacity: 8)
+    for tag in 0..<3000 as Range<UInt32> {
       let root = UInt64.random(in: 0..<24, using: &tables.random) << 12
       let table = VTdNestedTable(
         parent: guest.stage2, root: GuestPhysicalAddress(root), levels: reference.levels,
@@ -44,8 +45,7 @@ struct VTdWalkTests {
       let access = DMAAccess(
         rawValue: [1, 1, 2, 2, 3, 5, 9, 10][Int.random(in: 0..<8, using: &tables.random)])
       let expected = reference.walk(root: root, iova, access)
-      let unit = TranslationUnit(cacheCapacity: 8)
-      let context = TranslationContext(.vtdNested(table), tag: 1)
+      let context = TranslationContext(.vtdNested(table), tag: tag)
       switch unit.translate(iova, access, for: context) {
       case .success(let translation):
         let page = guest.host(Int(translation.page(in: guest)))

@@ -55,7 +55,7 @@ enum VMSAv8Format: FirstStageFormat {
     let isLast = shift == pageShift
     guard entry.kind & 1 != 0 else { return refused(.translation) }
     // 47:12, down to the page; with 64 KiB pages and 52 bits, 15:12 are 51:48.
-    var address = raw & (1 << 48) &- (1 << pageShift)
+    var address = raw & ((1 << 48) &- (1 << pageShift))
     if pageShift == 16, parameters.outputBits == 52 { address |= (raw >> 12 & 0xF) << 48 }
     if entry.kind == 3, !isLast {
       guard address >> parameters.outputBits == 0 else { return refused(.addressSize) }
