@@ -20,6 +20,7 @@ let package = Package(
     .library(name: "Hardware", targets: ["Hardware"]),
     .library(name: "PCIe", targets: ["PCIe"]),
     .library(name: "Placement", targets: ["Placement"]),
+    .library(name: "IOMMU", targets: ["IOMMU"]),
     // For the packages of this repository that fuzz and measure.
     .library(name: "HostABI", targets: ["HostABI"]),
     .library(name: "SoftHost", targets: ["SoftHost"]),
@@ -37,7 +38,11 @@ let package = Package(
     .target(name: "PCIe", dependencies: ["Hardware"], swiftSettings: settings),
     .target(name: "Placement", dependencies: ["Hardware", "PCIe"], swiftSettings: settings),
     .target(name: "HostABI", swiftSettings: settings),
-    .target(name: "SoftHost", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
+    .target(name: "IOMMU", dependencies: ["Hardware"], swiftSettings: settings),
+    .target(
+      name: "SoftHost",
+      dependencies: ["Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe"],
+      swiftSettings: settings),
     .target(
       name: "HostSystem",
       dependencies: [.product(name: "SystemPackage", package: "swift-system")],
@@ -58,13 +63,19 @@ let package = Package(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
     .testTarget(name: "HostABITests", dependencies: ["HostABI"], swiftSettings: settings),
     .testTarget(
-      name: "SoftHostTests", dependencies: ["HostABI", "SoftHost", "TestSupport"],
+      name: "SoftHostTests",
+      dependencies: [
+        "Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe", "SoftHost", "TestSupport",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "PCIeTests", dependencies: ["Hardware", "PCIe", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "PlacementTests", dependencies: ["Hardware", "PCIe", "Placement", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "IOMMUTests", dependencies: ["HostSystem", "Hardware", "IOMMU", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "InputAndFleetTests",
