@@ -23,6 +23,7 @@ let package = Package(
     // For the packages of this repository that fuzz and measure.
     .library(name: "HostABI", targets: ["HostABI"]),
     .library(name: "HostSystem", targets: ["HostSystem"]),
+    .library(name: "LinuxHost", targets: ["LinuxHost"]),
     .library(name: "Commands", targets: ["Commands"]),
   ],
   dependencies: [
@@ -36,10 +37,17 @@ let package = Package(
     .target(name: "PCIe", dependencies: ["Hardware"], swiftSettings: settings),
     .target(name: "Placement", dependencies: ["Hardware", "PCIe"], swiftSettings: settings),
     .target(name: "HostABI", swiftSettings: settings),
+    // Linux's system calls by number; the only C here.
+    .target(name: "CLinux"),
     .target(
       name: "HostSystem",
-      dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+      dependencies: [
+        .target(name: "CLinux", condition: .when(platforms: [.linux])),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: settings),
+    .target(
+      name: "LinuxHost", dependencies: ["HostABI", "HostSystem"], swiftSettings: settings),
     .target(
       name: "Commands",
       dependencies: [
@@ -55,6 +63,8 @@ let package = Package(
     .testTarget(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
     .testTarget(name: "HostABITests", dependencies: ["HostABI"], swiftSettings: settings),
+    .testTarget(
+      name: "LinuxHostTests", dependencies: ["HostABI", "LinuxHost"], swiftSettings: settings),
     .testTarget(
       name: "PCIeTests", dependencies: ["Hardware", "PCIe", "TestSupport"],
       swiftSettings: settings),
