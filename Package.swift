@@ -24,6 +24,7 @@ let package = Package(
     .library(name: "HostABI", targets: ["HostABI"]),
     .library(name: "HostSystem", targets: ["HostSystem"]),
     .library(name: "LinuxHost", targets: ["LinuxHost"]),
+    .library(name: "IOMMUClient", targets: ["IOMMUClient"]),
     .library(name: "Commands", targets: ["Commands"]),
   ],
   dependencies: [
@@ -46,6 +47,7 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
+    .target(name: "IOMMUClient", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(
       name: "LinuxHost", dependencies: ["HostABI", "HostSystem"], swiftSettings: settings),
     .target(
@@ -63,6 +65,9 @@ let package = Package(
     .testTarget(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
     .testTarget(name: "HostABITests", dependencies: ["HostABI"], swiftSettings: settings),
+    .testTarget(
+      name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient"],
+      swiftSettings: settings),
     .testTarget(
       name: "LinuxHostTests", dependencies: ["HostABI", "LinuxHost"], swiftSettings: settings),
     .testTarget(
