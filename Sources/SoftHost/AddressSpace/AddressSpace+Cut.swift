@@ -4,8 +4,7 @@ extension AddressSpace {
   /// Nothing happens where a mapping ends, or where none is.
   func cut(behind address: UInt64) {
     guard address < .max, let area = area(at: address), area.last > address else { return }
-    var low = area
-    low = Area(
+    let low = Area(
       start: area.start, last: address, pages: area.pages, offset: area.offset,
       isReadable: area.isReadable, isWritable: area.isWritable)
     let high = Area(

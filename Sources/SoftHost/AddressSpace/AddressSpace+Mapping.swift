@@ -34,21 +34,15 @@ extension AddressSpace {
 
   /// The kernel's automatic placement: first fit from the bottom.
   private func place(_ request: MapRequest) throws(LinuxErrno) -> UInt64 {
-    guard request.byteCount < .max / 2 else { throw .EOVERFLOW }
     let first = request.pieces[0]
-    let address = first.pages.address &+ first.offset
-    // The next power of two; the length is below 2^63, so it exists.
-    var want = request.byteCount <= 1 ? 1 : 1 << UInt64(64 - (request.byteCount - 1).leadingZeroBitCount)
-    if address != 0 { want = min(want, 1 << UInt64(address.trailingZeroBitCount)) }
-    // Placement asks for 2 MiB even where large pages are off; a kernel without transparent huge
-    // pages would stop at a page.
-    want = min(want, 2 << 20)
-    guard want >= alignment else { throw .EINVAL }
-    guard
-      let start = map.firstFit(
-        byteCount: request.byteCount, alignment: want, pageOffset: address & Page.mask,
-        reserved: reserved, allowed: allowed)
-    else { throw .ENOSPC }
+    // Placement asks for 2 MiB even where large pages are off; only a kernel without transparent
+    // huge pages stops at a page.
+    let wanted = try AutomaticPlacement(
+      length: request.byteCount, address: first.pages.address &+ first.offset)
+    guard wanted.alignment >= alignment else { throw .EINVAL }
+    guard let start = map.firstFit(wanted, allowed: allowed, avoiding: reserved) else {
+      throw .ENOSPC
+    }
     return start
   }
 

@@ -9,7 +9,7 @@ final class AddressSpace: HostObject {
   private(set) var areas: [Area?] = []
   private var freeAreas: [UInt32] = []
   /// Addresses that devices and page tables cannot use.
-  var reserved = RangeSet()
+  var reserved = ReservedRanges()
   /// Where automatic placement may go; nowhere in particular when empty.
   var allowed = AllowList()
   /// Page tables that show the mappings, oldest first.
@@ -43,8 +43,13 @@ extension AddressSpace {
 
   /// Changes a mapping in place.
   func update(_ start: UInt64, _ body: (inout Area) -> Void) {
-    guard let found = map.area(containing: start), areas[Int(found.value)] != nil else { return }
-    body(&areas[Int(found.value)]!)  // swift-format-ignore: NeverForceUnwrap
+    guard let found = map.area(containing: start), var area = areas[Int(found.value)] else {
+      return
+    }
+    // The place must not share the area while it changes.
+    areas[Int(found.value)] = nil
+    body(&area)
+    areas[Int(found.value)] = area
   }
 
   /// Calls `body` with every mapping, ascending.
@@ -53,9 +58,10 @@ extension AddressSpace {
     _ body: (Area) throws(LinuxErrno) -> Void
   ) throws(LinuxErrno) {
     var at = map.first(overlapping: range)
-    while let found = at, found.start <= range.upperBound {
+    while let found = at {
       if let area = areas[Int(found.value)] { try body(area) }
-      at = found.last == .max ? nil : map.first(overlapping: (found.last + 1)...(.max))
+      let last = found.range.upperBound
+      at = last >= range.upperBound ? nil : map.first(overlapping: (last + 1)...range.upperBound)
     }
   }
 
@@ -70,6 +76,34 @@ extension AddressSpace {
       area.pin = pin
       for table in tables { table.show(area) }
     }
+    store(area)
+  }
+
+  /// Takes a mapping out of the list and out of every page table.
+  func remove(_ area: Area) {
+    guard let index = map.remove(startingAt: area.start)?.value else { return }
+    areas[Int(index)] = nil
+    freeAreas.append(index)
+    for table in tables { table.hide(area.start, area.last) }
+    if let pin = area.pin { area.pages.unpin(pin) }
+  }
+
+  /// Puts mappings of the same pages in the place of one, without hiding anything from devices.
+  func replace(_ area: Area, with parts: [Area]) {
+    guard let index = map.remove(startingAt: area.start)?.value else { return }
+    areas[Int(index)] = nil
+    freeAreas.append(index)
+    for var part in parts {
+      // The whole is held, so a part can be.
+      if area.pin != nil {
+        part.pin = try? part.pages.pin(from: part.offset, byteCount: part.byteCount)
+      }
+      store(part)
+    }
+    if let pin = area.pin { area.pages.unpin(pin) }
+  }
+
+  private func store(_ area: Area) {
     let index: UInt32
     if let free = freeAreas.popLast() {
       index = free
@@ -78,16 +112,7 @@ extension AddressSpace {
       index = UInt32(areas.count)
       areas.append(area)
     }
-    _ = map.insert(area.start, area.last, index)
-  }
-
-  /// Takes a mapping out of the list and out of every page table.
-  func remove(_ area: Area) {
-    guard let (_, index) = map.remove(start: area.start) else { return }
-    areas[Int(index)] = nil
-    freeAreas.append(index)
-    for table in tables { table.hide(area.start, area.last) }
-    if let pin = area.pin { area.pages.unpin(pin) }
+    _ = map.insert(area.start...area.last, index)
   }
 
   /// Some units cannot have pages that only devices' reads reach under a nesting parent.
@@ -106,7 +131,8 @@ extension AddressSpace {
   func remove(_ range: ClosedRange<UInt64>) throws(LinuxErrno) -> UInt64 {
     var removed: UInt64 = 0
     while let found = map.first(overlapping: range), let area = areas[Int(found.value)] {
-      guard found.start >= range.lowerBound, found.last <= range.upperBound else { throw .ENOENT }
+      guard found.range.lowerBound >= range.lowerBound, found.range.upperBound <= range.upperBound
+      else { throw .ENOENT }
       guard area.queues == 0 else { throw .EBUSY }
       try askUsersToLetGo(of: area)
       remove(area)
@@ -140,7 +166,7 @@ extension AddressSpace {
       try forEachArea { area throws(LinuxErrno) in try refuseReadOnly(area, in: [table]) }
       if tables.isEmpty { try pinAll() }
     } catch {
-      reserved.remove(owner: Reservation.table(table.id).key)
+      reserved.removeAll(of: Reservation.table(table.id).key)
       throw error
     }
     tables.append(table)
@@ -151,7 +177,7 @@ extension AddressSpace {
   /// Removes a page table, and pins nothing when it was the last.
   func remove(_ table: PagingHWPT) {
     tables.removeAll { $0 === table }
-    reserved.remove(owner: Reservation.table(table.id).key)
+    reserved.removeAll(of: Reservation.table(table.id).key)
     computeAlignment()
     if tables.isEmpty { unpinAll() }
   }
@@ -176,14 +202,14 @@ extension AddressSpace {
   ///   reserved goes then.
   func reserve(_ range: ClosedRange<UInt64>, for owner: Reservation) throws(LinuxErrno) {
     if map.first(overlapping: range) != nil || allowed.overlaps(range) {
-      reserved.remove(owner: owner.key)
+      reserved.removeAll(of: owner.key)
       throw .EADDRINUSE
     }
     reserved.add(range, owner: owner.key)
   }
 
   /// Lets all addresses be used that an owner had reserved.
-  func unreserve(_ owner: Reservation) { reserved.remove(owner: owner.key) }
+  func unreserve(_ owner: Reservation) { reserved.removeAll(of: owner.key) }
 
   /// Turns large pages on or off (`IOMMU_OPTION_HUGE_PAGES`).
   func setHugePages(_ value: UInt64) throws(LinuxErrno) {

@@ -29,9 +29,9 @@ extension IOMMUContext {
     var list = AllowList()
     for index in 0..<Int(argument.count) {
       let range = try call.memory.element(IOVARange.self, index, of: argument.ranges)
-      try list.append(start: range.start, last: range.last)
+      try list.add(start: range.start, last: range.last)
     }
-    for range in list where ioas.reserved.overlaps(range) { throw .EADDRINUSE }
+    try list.check(against: ioas.reserved)
     ioas.allowed = list
   }
 

@@ -1,4 +1,5 @@
 import HostABI
+import HostSystem
 
 /// The pages behind one MAP request; copies of the mapping share them.
 ///

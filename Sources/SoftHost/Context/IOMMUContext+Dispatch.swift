@@ -23,7 +23,7 @@ extension IOMMUContext {
     }
     let size = try caller.memory.load(SizeField.self, at: address).size
     let call = Call(caller: caller, address: address, size: size)
-    if number == MockRequest.rawNumber {
+    if number == (MockRequest.number & 0xFF) {
       guard host.mock != nil, request == MockRequest.number else { throw .ENOTTY }
       return try mockRequest(call)
     }
@@ -38,7 +38,7 @@ extension IOMMUContext {
 
   /// The highest number that is not a container request.
   private var lastNumber: UInt32 {
-    host.mock != nil ? MockRequest.rawNumber : IOMMUFDRequest.hwQueueAlloc.rawValue
+    host.mock != nil ? (MockRequest.number & 0xFF) : IOMMUFDRequest.hwQueueAlloc.rawValue
   }
 
   private func perform(_ request: IOMMUFDRequest, _ call: Call) throws(LinuxErrno) {

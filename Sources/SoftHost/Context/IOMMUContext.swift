@@ -24,12 +24,12 @@ final class IOMMUContext {
   func create<Object>(
     _ make: (UInt32) throws(LinuxErrno) -> (Object, ObjectSlot)
   ) throws(LinuxErrno) -> Object {
-    guard let id = numbers.allocate() else { throw .ENOSPC }
+    let id = try numbers.take()
     let made: (Object, ObjectSlot)
     do {
       made = try make(id)
     } catch {
-      numbers.free(id)
+      _ = numbers.free(id)
       throw error
     }
     while slots.count <= Int(id) { slots.append(.free) }
@@ -44,7 +44,7 @@ final class IOMMUContext {
   func remove(_ id: UInt32, retire: Bool = false) {
     slots[Int(id)] = retire ? .tombstone : .free
     objectCount -= 1
-    if !retire { numbers.free(id) }
+    _ = retire ? numbers.bury(id) : numbers.free(id)
   }
 
   /// What has a number.

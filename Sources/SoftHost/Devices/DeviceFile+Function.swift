@@ -77,13 +77,9 @@ extension DeviceFile {
 
   private func feature(_ address: UInt64, by caller: Caller) throws(LinuxErrno) {
     let header = try caller.memory.load(FeatureHeader.self, at: address)
-    let count = Int(min(header.argumentSize, 4096)) - FeatureHeader.byteCount
-    let data = try count > 0
-      ? caller.memory.load(count, at: address &+ UInt64(FeatureHeader.byteCount)) : []
-    let answer = try node.function.feature(header, data: data, resolve: caller.eventSink)
-    if !answer.isEmpty {
-      try caller.memory.store(answer, at: address &+ UInt64(FeatureHeader.byteCount))
-    }
+    let count = try node.function.featureDataByteCount(header)
+    let data = try caller.memory.load(count, at: address &+ UInt64(FeatureHeader.byteCount))
+    try node.function.setFeature(header, data: data, resolve: caller.eventSink)
   }
 
   // MARK: Regions

@@ -92,7 +92,13 @@ final class DeviceFile {
     _ address: UInt64, _ memory: any CallerMemory
   ) throws(LinuxErrno) {
     let token = try memory.load(16, at: address)
-    try node.function.checkToken(token)
+    switch node.function.description.role {
+    case .physicalFunction: node.function.token = token
+    case .virtualFunction:
+      // The physical function is not with VFIO, so there is no token that could match.
+      throw .EINVAL
+    case .plain: throw .EINVAL
+    }
   }
 
   /// Makes the context's object for the device.

@@ -1,4 +1,5 @@
 import HostABI
+import PCIe
 
 /// A device behind an IOMMU that is bound to a context.
 final class DeviceObject: HostObject {

@@ -59,21 +59,25 @@ final class GroupAttachments {
 
   /// Notes that a device is attached to a table.
   func insert(_ device: DeviceObject, _ pasid: UInt32, _ tableID: UInt32) {
-    let devices = (entries[pasid] ?? 0) >> 32 | 1 << UInt64(device.bit)
-    entries[pasid] = devices << 32 | UInt64(tableID)
+    let devices = ((entries[pasid] ?? 0) >> 32) | (1 << UInt64(device.bit))
+    _ = entries.updateValue((devices << 32) | UInt64(tableID), for: pasid)
   }
 
   /// Notes that all attached devices moved to another table.
   func move(_ pasid: UInt32, to tableID: UInt32) {
     guard let entry = entries[pasid] else { return }
-    entries[pasid] = entry >> 32 << 32 | UInt64(tableID)
+    _ = entries.updateValue((entry & ~0xFFFF_FFFF) | UInt64(tableID), for: pasid)
   }
 
   /// Notes that a device is detached, and tells whether it was the last.
   func remove(_ device: DeviceObject, _ pasid: UInt32) -> Bool {
     guard let entry = entries[pasid] else { return false }
     let left = entry & ~(1 << UInt64(32 + device.bit))
-    entries[pasid] = left >> 32 == 0 ? nil : left
+    if left >> 32 == 0 {
+      _ = entries.removeValue(for: pasid)
+    } else {
+      _ = entries.updateValue(left, for: pasid)
+    }
     return left >> 32 == 0
   }
 }

@@ -1,4 +1,6 @@
 import HostABI
+import Hardware
+import IOMMU
 import PCIe
 
 /// A device of the host, whether or not anybody has it open.
@@ -24,6 +26,10 @@ final class PhysicalDevice {
   let reservedRanges: [ClosedRange<UInt64>]
   /// The open descriptor that has the device bound.
   weak var boundFile: DeviceFile?
+  /// Page requests whose group has not ended.
+  var partialFaults: [PageFaultRecord] = []
+  /// The most page requests that may wait for the end of their group.
+  static let partialFaultLimit = 1 << 16
   /// The device's object while it is bound.
   weak var object: DeviceObject?
 
@@ -62,7 +68,7 @@ extension IOMMUGroup {
   /// Gives every device of the group a page table; PASIDs only to those that have any.
   func attach(_ pasid: UInt32, to table: PageTableObject, replacing old: PageTableObject?) {
     for device in devices where pasid == 0 || device.maxPASIDs > 0 {
-      device.endpoint.attach(pasid, table.translationTable, tag: table.tag(for: device), table.id)
+      device.endpoint.attach(pasid, table.translationTable, tag: table.tag, table.id)
       if let old { old.answerFaults(of: device.endpoint, pasid: pasid == 0 ? nil : pasid) }
     }
     // What the old table had translated must not answer for the new one.
@@ -81,9 +87,9 @@ extension IOMMUGroup {
   /// Drops cached translations, and waits until requests that used them are over.
   private func forget(_ pasid: UInt32, _ table: PageTableObject) {
     for device in devices {
-      table.forgetConfiguration(of: device)
+      device.unit.translation.contextDescriptors.invalidate(stream: UInt32(device.index))
       // A PASID's own translations; the RID's go with the whole table.
-      device.unit.translation.forget(table.tag(for: device), pasid: pasid)
+      device.unit.translation.iotlb.invalidate(tag: table.tag, pasid: PASID(rawValue: pasid))
       device.unit.translation.drain()
     }
   }

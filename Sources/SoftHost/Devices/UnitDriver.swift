@@ -11,6 +11,8 @@ protocol UnitDriver: AnyObject {
   var nestsDirectly: Bool { get }
   /// Whether guests' tables are made through a vIOMMU.
   var nestsThroughVIOMMU: Bool { get }
+  /// Whether a guest's table on the RID brings the guest's PASIDs with it.
+  var guestsOwnPASIDs: Bool { get }
   /// How many PASIDs the unit can have, 0 for none.
   var maxPASIDs: UInt32 { get }
   /// Whether ATS can work behind the unit.
@@ -89,6 +91,7 @@ extension UnitDriver {
   var enforcesCoherency: Bool { true }
   var nestsDirectly: Bool { false }
   var nestsThroughVIOMMU: Bool { false }
+  var guestsOwnPASIDs: Bool { nestsThroughVIOMMU }
 
   func isSameDriver(as other: any UnitDriver) -> Bool { name == other.name }
 

@@ -215,10 +215,11 @@ final class SMMUv3Driver: UnitDriver {
       guard let device = viommu.devices[command.word0 >> 32]?.device else { throw .EIO }
       let stream = UInt32(device.physical.index)
       if command.word0 & 0xFF == 0x05 {
-        let substream = PASID(rawValue: UInt32(command.word0 >> 12 & 0xF_FFFF))
-        viommu.unit.translation.forgetDescriptor(stream: stream, substream: substream)
+        let substream = UInt32(command.word0 >> 12 & 0xF_FFFF)
+        viommu.unit.translation.contextDescriptors.invalidate(
+          stream: stream, substream: substream)
       } else if command.word0 & 0xFF == 0x06 {
-        viommu.unit.translation.forgetDescriptors(stream: stream)
+        viommu.unit.translation.contextDescriptors.invalidate(stream: stream)
       }
     default: throw .EIO
     }
@@ -233,7 +234,7 @@ final class SMMUv3Driver: UnitDriver {
     }
     let number = command.word0 >> 12 & 0x1F
     let scale = command.word0 >> 20 & 0x1F
-    return (number + 1) << min(scale, 39) << (2 * (granule - 1))
+    return (number + 1) << (min(scale, 39) + 2 * (granule - 1))
   }
 }
 

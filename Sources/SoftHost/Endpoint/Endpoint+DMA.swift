@@ -1,5 +1,6 @@
 public import Hardware
 public import IOMMU
+import Synchronization
 
 /// How a request of a device ended.
 public enum DMAResult: Hashable, Sendable {

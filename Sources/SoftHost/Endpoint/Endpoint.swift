@@ -70,7 +70,7 @@ extension Endpoint {
         return
       }
       if let old = state.pasids[pasid] { state.release(old) }
-      state.pasids[pasid] = state.place(table, tag, tableID)
+      _ = state.pasids.updateValue(state.place(table, tag, tableID), for: pasid)
     }
   }
 
@@ -82,8 +82,7 @@ extension Endpoint {
         state.rid = nil
         return
       }
-      guard let place = state.pasids[pasid] else { return }
-      state.pasids[pasid] = nil
+      guard let place = state.pasids.removeValue(for: pasid) else { return }
       state.release(place)
     }
   }
@@ -135,7 +134,7 @@ extension Endpoint.State {
       binding = bindings[Int(place)]
     } else if pasid == nil {
       binding = rid
-    } else if let rid, rid.table.ownsPASIDs {
+    } else if let rid, case .smmuStream = rid.table {
       // The guest's table holds its own PASIDs (SMMUv3's context descriptors).
       binding = rid
     } else {

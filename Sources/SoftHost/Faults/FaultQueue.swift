@@ -8,17 +8,20 @@ final class FaultQueue: HostObject {
   final class Group {
     let endpoint: Endpoint
     let deviceID: UInt32
+    /// The PASID whose attachment it came through, none for the RID's.
+    let attachment: UInt32?
     let pasid: UInt32?
     let number: UInt32
     /// In order of arrival, the last one last.
     let records: [PageFaultRecord]
 
     init(
-      endpoint: Endpoint, deviceID: UInt32, pasid: UInt32?, number: UInt32,
-      records: [PageFaultRecord]
+      endpoint: Endpoint, deviceID: UInt32, attachment: UInt32?, pasid: UInt32?,
+      number: UInt32, records: [PageFaultRecord]
     ) {
       self.endpoint = endpoint
       self.deviceID = deviceID
+      self.attachment = attachment
       self.pasid = pasid
       self.number = number
       self.records = records
@@ -57,7 +60,7 @@ final class FaultQueue: HostObject {
         break
       }
       // Numbers never run out: a queue cannot hold 2^31 groups.
-      guard let cookie = cookies.allocate() else { throw .EBUSY }
+      let cookie = try cookies.take()
       do {
         for (index, record) in group.records.enumerated() {
           var record = record
@@ -65,7 +68,7 @@ final class FaultQueue: HostObject {
           try memory.store(record, at: address &+ UInt64(done + index * size))
         }
       } catch {
-        cookies.free(cookie)
+        _ = cookies.free(cookie)
         if done > 0 { break }
         throw error
       }
@@ -92,7 +95,7 @@ final class FaultQueue: HostObject {
         guard let code = PageResponse.Code(rawValue: record.code),
           let group = unanswered.removeValue(forKey: record.cookie)
         else { throw LinuxErrno.EINVAL }
-        cookies.free(record.cookie)
+        _ = cookies.free(record.cookie)
         answer(group, code)
       } catch {
         if done > 0 { break }
@@ -105,7 +108,7 @@ final class FaultQueue: HostObject {
 
   /// Answers all of an attachment that ends: the pages will not come.
   func answerAll(of endpoint: Endpoint, pasid: UInt32?) {
-    take { $0.endpoint === endpoint && $0.pasid == pasid }
+    take { $0.endpoint === endpoint && $0.attachment == pasid }
   }
 
   /// The queue ends; whoever waits is told that the pages will not come.
@@ -116,7 +119,7 @@ final class FaultQueue: HostObject {
     waiting.removeAll(where: isWanted)
     for (cookie, group) in unanswered.filter({ isWanted($0.value) }) {
       unanswered[cookie] = nil
-      cookies.free(cookie)
+      _ = cookies.free(cookie)
       answer(group, .invalid)
     }
   }

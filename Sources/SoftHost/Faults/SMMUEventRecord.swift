@@ -7,7 +7,7 @@ struct SMMUEventRecord {
 
   /// Describes a fault of stage 1 as the guest is told; `nil` for events that guests do not get.
   init?(_ fault: TranslationFault, stream: UInt64, _ substream: PASID?, _ access: DMAAccess) {
-    guard case .smmu(let event, let fetch) = fault.reason.meaning,
+    guard case .smmu(let event, let fetch) = fault.reason,
       [0x04, 0x06, 0x08, 0x0A, 0x10, 0x11, 0x12, 0x13].contains(event.rawValue)
     else { return nil }
     var first = UInt64(event.rawValue) | stream << 32

@@ -1,4 +1,4 @@
-import PCIe
+package import PCIe
 
 /// An IOMMU of a software host.
 public enum UnitDescription: Sendable {

@@ -57,7 +57,6 @@ extension DeviceFacts {
 
   /// Where an extended capability is.
   private static func offset(of id: UInt16, in config: ConfigSpace) -> Int? {
-    let walk = CapabilityWalk(config)
-    return walk.extended.entries.first { $0.id == id }?.offset
+    return config.walkCapabilities().extended.first { $0.id == id }?.offset
   }
 }

@@ -1,4 +1,5 @@
 import HostABI
+import HostSystem
 
 /// System calls on open files, by what the file is.
 extension HostState {

@@ -16,11 +16,29 @@ final class HostState {
   /// How many contexts are open.
   var contextCount = 0
   private var charges: [UInt32: Charge] = [:]
+  private var callers: [Int: Caller] = [:]
+  private var lastCaller = 0
   private var lastTag: UInt32 = 0
 
   init(units: [IOMMUUnit], mock: MockHost?) {
     self.units = units
     self.mock = mock
+  }
+
+  /// Notes a program, and gives its number.
+  func addCaller(memory: any CallerMemory, credentials: Credentials) -> Int {
+    lastCaller += 1
+    callers[lastCaller] = Caller(memory: memory, credentials: credentials)
+    return lastCaller
+  }
+
+  /// The program with a number.
+  func caller(_ number: Int) -> Caller? { callers[number] }
+
+  /// A program ends: its descriptors close.
+  func removeCaller(_ number: Int) {
+    guard let caller = callers.removeValue(forKey: number) else { return }
+    closeAll(of: caller)
   }
 
   /// A tag that no other table has.

@@ -1,7 +1,7 @@
 public import IOMMU
 import HostABI
 import Hardware
-import PCIe
+package import PCIe
 import Synchronization
 
 /// A host in memory: IOMMUs, VFIO devices, and the iommufd that programs reach them through.
@@ -111,6 +111,6 @@ extension RequesterID {
   init(_ address: PCIAddress) {
     self.init(
       segment: UInt16(truncatingIfNeeded: address.domain), bus: address.bus,
-      deviceFunction: address.device << 3 | address.function)
+      devfn: address.device << 3 | address.function)
   }
 }

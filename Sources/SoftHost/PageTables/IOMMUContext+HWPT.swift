@@ -66,9 +66,9 @@ extension IOMMUContext {
       return (table, .paging(table))
     }
     if case .mock(let mock) = domain.storage { mock.table = table }
-    do {
+    do throws(LinuxErrno) {
       if let pasid { try device.attach(to: table, pasid) }
-      do { try ioas.add(table) } catch {
+      do throws(LinuxErrno) { try ioas.add(table) } catch {
         if let pasid { device.detach(pasid: pasid) }
         throw error
       }

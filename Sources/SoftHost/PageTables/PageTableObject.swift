@@ -28,7 +28,7 @@ class PageTableObject: HostObject {
   var base: PagingHWPT? { nil }
 
   /// What a unit walks; `nil` when DMA goes nowhere.
-  var translationTable: TranslationTable { .blocked }
+  var translationTable: TranslationTable { .blocked(.vtd) }
 
   /// Answers what waits in the fault queue of an attachment that ends.
   func answerFaults(of endpoint: Endpoint, pasid: UInt32?) {

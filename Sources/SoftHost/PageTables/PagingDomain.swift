@@ -35,6 +35,9 @@ final class PagingDomain {
     self.enforcesCoherency = enforcesCoherency
   }
 
+  /// The page sizes that a unit could use, as bits.
+  var pageSizes: UInt64 { pageSize | 1 << 21 | 1 << 30 }
+
   /// The radix table, if that is how translations are kept.
   var table: PagingTable? {
     if case .radix(let table) = storage { table } else { nil }

@@ -12,14 +12,13 @@ public final class SoftProcess: HostKernel {
   let memory = ProcessMemory()
   private let number: Int
   /// Places for structures of ``perform(_:on:_:)``, each of ``scratchSize`` bytes.
-  private let scratch: Mutex<[UInt64]>
+  private let scratch = Mutex<[UInt64]>([])
   private static let scratchSize = 256
 
   init(_ host: SoftHost, _ credentials: Credentials) {
     self.host = host
     let memory = memory
-    number = host.state.withLock { $0.addCaller(memory: memory, credentials) }
-    scratch = Mutex([])
+    number = host.state.withLock { $0.addCaller(memory: memory, credentials: credentials) }
   }
 
   deinit {
@@ -174,7 +173,9 @@ public final class SoftProcess: HostKernel {
     let number = number
     let result: Result<Answer, LinuxErrno> = host.state.withLock { host in
       guard let caller = host.caller(number) else { return .failure(.EBADF) }
-      do { return .success(try body(host, caller)) } catch { return .failure(error) }
+      do throws(LinuxErrno) {
+        return .success(try body(host, caller))
+      } catch { return .failure(error) }
     }
     return try result.get()
   }
