@@ -41,6 +41,8 @@ let package = Package(
       dependencies: [.product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: settings),
     .target(
+      name: "SoftHost", dependencies: ["Hardware", "HostABI", "PCIe"], swiftSettings: settings),
+    .target(
       name: "Commands",
       dependencies: [
         "Hardware", "HostSystem", "PCIe", "Placement",
@@ -55,6 +57,10 @@ let package = Package(
     .testTarget(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
     .testTarget(name: "HostABITests", dependencies: ["HostABI"], swiftSettings: settings),
+    .testTarget(
+      name: "SoftHostTests",
+      dependencies: ["Hardware", "HostABI", "PCIe", "SoftHost", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "PCIeTests", dependencies: ["Hardware", "PCIe", "TestSupport"],
       swiftSettings: settings),
