@@ -48,7 +48,8 @@ public enum StructureBytes {
       unsafe bytes.withUnsafeBytes { source in
         guard offset >= 0, offset < source.count else { return }
         let count = min(target.count, source.count - offset)
-        unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[offset..<offset + count]))
+        unsafe target.copyMemory(
+          from: UnsafeRawBufferPointer(rebasing: source[offset..<offset + count]))
       }
     }
     return value

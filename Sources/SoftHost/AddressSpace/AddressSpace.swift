@@ -39,7 +39,9 @@ final class AddressSpace: HostObject {
 
 extension AddressSpace {
   /// The mapping that holds an address.
-  func area(at iova: UInt64) -> Area? { map.area(containing: iova).flatMap { areas[Int($0.value)] } }
+  func area(at iova: UInt64) -> Area? {
+    map.area(containing: iova).flatMap { areas[Int($0.value)] }
+  }
 
   /// Changes a mapping in place.
   func update(_ start: UInt64, _ body: (inout Area) -> Void) {

@@ -57,6 +57,6 @@ extension DeviceFacts {
 
   /// Where an extended capability is.
   private static func offset(of id: UInt16, in config: ConfigSpace) -> Int? {
-    return config.walkCapabilities().extended.first { $0.id == id }?.offset
+    config.walkCapabilities().extended.first { $0.id == id }?.offset
   }
 }
