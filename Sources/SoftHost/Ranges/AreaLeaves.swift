@@ -1,24 +1,49 @@
-/// The leaves of an ``AreaMap``: per leaf 64 slots in each of three flat arrays, and the links that
-/// put the leaves in order.
+/// The leaves of an ``AreaMap`` and the values of its areas.
+///
+/// A leaf is one block of words: where its areas start, where they end, and where their values are.
+/// So a leaf that is not in a cache costs one trip to memory or a little more. Values stay where they
+/// are while their areas move between slots and leaves.
 @usableFromInline
 struct AreaLeaves<Value: BitwiseCopyable> {
-  @usableFromInline var starts: [UInt64] = []
-  @usableFromInline var lasts: [UInt64] = []
-  @usableFromInline var values: [Value] = []
+  @usableFromInline var words: [UInt64] = []
   @usableFromInline var counts: [Int32] = []
   @usableFromInline var nexts: [Int32] = []
   @usableFromInline var previouses: [Int32] = []
   @usableFromInline var unused: [Int32] = []
+  @usableFromInline var values: [Value] = []
+  @usableFromInline var unusedValues: [Int32] = []
 
   @inlinable init() {}
+
+  /// The slots of a leaf.
+  @inlinable static var width: Int { 32 }
+  /// The words of a leaf.
+  @inlinable static var block: Int { 3 &* width }
 
   /// The used slots of a leaf.
   @inlinable func count(_ leaf: Int) -> Int { Int(counts[leaf]) }
 
+  /// Where an area starts.
+  @inlinable
+  func start(_ position: Int, of leaf: Int) -> UInt64 { words[leaf &* Self.block &+ position] }
+
+  /// Where an area ends.
+  @inlinable
+  func last(_ position: Int, of leaf: Int) -> UInt64 {
+    words[leaf &* Self.block &+ Self.width &+ position]
+  }
+
+  /// Where an area's value is.
+  @inlinable
+  func place(_ position: Int, of leaf: Int) -> Int {
+    Int(truncatingIfNeeded: words[leaf &* Self.block &+ 2 &* Self.width &+ position])
+  }
+
   /// The number of areas in a leaf that start at `address` or below.
   @inlinable
   func rank(of address: UInt64, in leaf: Int) -> Int {
-    min(NodeKeys.rank(of: address, in: starts.span, node: leaf), count(leaf))
+    let rank = NodeKeys.rank(of: address, in: words.span, at: leaf &* Self.block, blocks: 4)
+    return min(rank, count(leaf))
   }
 
   /// A leaf with one area, linked behind another one.
@@ -26,22 +51,20 @@ struct AreaLeaves<Value: BitwiseCopyable> {
   mutating func make(
     behind previous: Int32, _ range: ClosedRange<UInt64>, _ value: Value
   ) -> Int32 {
-    let leaf = make(behind: previous, filler: value)
+    let leaf = make(behind: previous)
     insert(at: 0, in: Int(leaf), range, value)
     return leaf
   }
 
   /// An empty leaf, linked behind another one.
   @inlinable
-  mutating func make(behind previous: Int32, filler value: Value) -> Int32 {
+  mutating func make(behind previous: Int32) -> Int32 {
     let leaf: Int32
     if let free = unused.popLast() {
       leaf = free
     } else {
       leaf = Int32(counts.count)
-      starts.append(contentsOf: repeatElement(NodeKeys.filler, count: NodeKeys.width))
-      lasts.append(contentsOf: repeatElement(0, count: NodeKeys.width))
-      values.append(contentsOf: repeatElement(value, count: NodeKeys.width))
+      words.append(contentsOf: repeatElement(NodeKeys.filler, count: Self.block))
       counts.append(0)
       nexts.append(NodeKeys.none)
       previouses.append(NodeKeys.none)
@@ -55,8 +78,7 @@ struct AreaLeaves<Value: BitwiseCopyable> {
   /// Takes an empty leaf out of the order.
   @inlinable
   mutating func free(_ leaf: Int) {
-    let (previous, next) = (previouses[leaf], nexts[leaf])
-    link(previous, next)
+    link(previouses[leaf], nexts[leaf])
     nexts[leaf] = NodeKeys.none
     previouses[leaf] = NodeKeys.none
     unused.append(Int32(leaf))
@@ -74,26 +96,47 @@ struct AreaLeaves<Value: BitwiseCopyable> {
   mutating func insert(
     at position: Int, in leaf: Int, _ range: ClosedRange<UInt64>, _ value: Value
   ) {
-    let base = leaf &* NodeKeys.width
-    let (slot, end) = (base &+ position, base &+ count(leaf))
-    NodeKeys.open(&starts, at: slot, end: end)
-    NodeKeys.open(&lasts, at: slot, end: end)
-    NodeKeys.open(&values, at: slot, end: end)
-    starts[slot] = range.lowerBound
-    lasts[slot] = range.upperBound
-    values[slot] = value
+    let place: Int
+    if let free = unusedValues.popLast() {
+      place = Int(free)
+      values[place] = value
+    } else {
+      place = values.count
+      values.append(value)
+    }
+    let base = leaf &* Self.block
+    let end = count(leaf)
+    var words = words.mutableSpan
+    for part in 0..<3 {
+      let start = base &+ part &* Self.width
+      var slot = start &+ end
+      while slot > start &+ position {
+        words[slot] = words[slot &- 1]
+        slot &-= 1
+      }
+    }
+    words[base &+ position] = range.lowerBound
+    words[base &+ Self.width &+ position] = range.upperBound
+    words[base &+ 2 &* Self.width &+ position] = UInt64(place)
     counts[leaf] &+= 1
   }
 
   /// Takes the area out of a slot.
   @inlinable
   mutating func remove(at position: Int, in leaf: Int) {
-    let base = leaf &* NodeKeys.width
-    let (slot, end) = (base &+ position, base &+ count(leaf))
-    NodeKeys.close(&starts, at: slot, end: end)
-    NodeKeys.close(&lasts, at: slot, end: end)
-    NodeKeys.close(&values, at: slot, end: end)
-    starts[end &- 1] = NodeKeys.filler
+    unusedValues.append(Int32(place(position, of: leaf)))
+    let base = leaf &* Self.block
+    let end = count(leaf)
+    var words = words.mutableSpan
+    for part in 0..<3 {
+      let start = base &+ part &* Self.width
+      var slot = start &+ position &+ 1
+      while slot < start &+ end {
+        words[slot &- 1] = words[slot]
+        slot &+= 1
+      }
+    }
+    words[base &+ end &- 1] = NodeKeys.filler
     counts[leaf] &-= 1
   }
 
@@ -101,36 +144,45 @@ struct AreaLeaves<Value: BitwiseCopyable> {
   @inlinable
   mutating func move(from leaf: Int, _ position: Int, to other: Int) {
     let moved = count(leaf) &- position
-    let source = leaf &* NodeKeys.width &+ position
-    let target = other &* NodeKeys.width &+ count(other)
-    NodeKeys.copy(&starts, from: source, to: target, count: moved)
-    NodeKeys.copy(&lasts, from: source, to: target, count: moved)
-    NodeKeys.copy(&values, from: source, to: target, count: moved)
-    NodeKeys.clear(&starts, source..<source &+ moved)
+    for part in 0..<3 {
+      let source = leaf &* Self.block &+ part &* Self.width &+ position
+      let target = other &* Self.block &+ part &* Self.width &+ count(other)
+      NodeKeys.copy(&words, from: source, to: target, count: moved)
+    }
+    let start = leaf &* Self.block &+ position
+    NodeKeys.clear(&words, start..<start &+ moved)
     counts[leaf] &-= Int32(moved)
     counts[other] &+= Int32(moved)
   }
 
-  /// The length of the gap before a slot that is not the first of its leaf.
+  /// The length of the gap before an area that is not the first of its leaf.
   @inlinable
   func gap(before position: Int, in leaf: Int) -> UInt64 {
-    let slot = leaf &* NodeKeys.width &+ position
-    return starts[slot] &- lasts[slot &- 1] &- 1
+    start(position, of: leaf) &- last(position &- 1, of: leaf) &- 1
+  }
+
+  /// The longest gap between areas of a leaf; any that is `enough` or longer may be returned, when no
+  /// other can be longer.
+  @inlinable
+  func longestGap(in leaf: Int, enough: UInt64 = .max) -> UInt64 {
+    let base = leaf &* Self.block
+    let end = base &+ count(leaf)
+    let words = words.span
+    var gap: UInt64 = 0
+    var slot = base &+ 1
+    while slot < end, gap < enough {
+      gap = max(gap, words[slot] &- words[slot &+ Self.width &- 1] &- 1)
+      slot &+= 1
+    }
+    return gap
   }
 
   /// What a leaf that is not empty tells its parent, found by looking at every slot.
   @inlinable
   func summary(of leaf: Int) -> AreaSummary {
-    let base = leaf &* NodeKeys.width
-    let end = base &+ count(leaf)
-    let (starts, lasts) = (self.starts.span, self.lasts.span)
-    var gap: UInt64 = 0
-    var slot = base &+ 1
-    while slot < end {
-      gap = max(gap, starts[slot] &- lasts[slot &- 1] &- 1)
-      slot &+= 1
-    }
-    return AreaSummary(first: starts[base], last: lasts[end &- 1], gap: gap)
+    AreaSummary(
+      first: start(0, of: leaf), last: last(count(leaf) &- 1, of: leaf),
+      gap: longestGap(in: leaf))
   }
 }
 

@@ -68,7 +68,7 @@ extension AreaMap {
     if after >= summary.gap {
       summary.gap = after
     } else if before == summary.gap {
-      summary.gap = branches.summary(of: node).gap
+      summary.gap = branches.longestGap(in: node, enough: before)
     }
   }
 
@@ -78,12 +78,12 @@ extension AreaMap {
     _ child: Int32, _ new: AreaSummary, at position: Int, in node: Int,
     _ summary: inout AreaSummary
   ) -> AreaGrowth {
-    guard branches.count(node) == NodeKeys.width else {
+    guard branches.count(node) == AreaBranches.width else {
       branches.insert(child, new, at: position, in: node)
       summary = branches.summary(of: node)
       return .done
     }
-    let half = NodeKeys.width / 2
+    let half = AreaBranches.width / 2
     let other = branches.make()
     branches.move(from: node, half, to: other)
     if position <= half {
@@ -102,15 +102,14 @@ extension AreaMap {
   ) -> AreaGrowth {
     let position = leaves.rank(of: range.lowerBound, in: leaf)
     let count = leaves.count(leaf)
-    let slot = leaf &* NodeKeys.width &+ position
-    if position > 0, leaves.lasts[slot &- 1] >= range.lowerBound { return .refused }
+    if position > 0, leaves.last(position &- 1, of: leaf) >= range.lowerBound { return .refused }
     let next = leaves.nexts[leaf]
     if position < count {
-      if leaves.starts[slot] <= range.upperBound { return .refused }
-    } else if next >= 0, leaves.starts[Int(next) &* NodeKeys.width] <= range.upperBound {
+      if leaves.start(position, of: leaf) <= range.upperBound { return .refused }
+    } else if next >= 0, leaves.start(0, of: Int(next)) <= range.upperBound {
       return .refused
     }
-    if count < NodeKeys.width {
+    if count < AreaLeaves<Value>.width {
       put(range, value, at: position, inLeaf: leaf, &summary)
       return .done
     }
@@ -120,8 +119,8 @@ extension AreaMap {
       return .sibling(
         other, AreaSummary(first: range.lowerBound, last: range.upperBound, gap: 0))
     }
-    let half = NodeKeys.width / 2
-    let other = leaves.make(behind: Int32(leaf), filler: value)
+    let half = AreaLeaves<Value>.width / 2
+    let other = leaves.make(behind: Int32(leaf))
     leaves.move(from: leaf, half, to: Int(other))
     summary = leaves.summary(of: leaf)
     var second = leaves.summary(of: Int(other))
@@ -152,7 +151,7 @@ extension AreaMap {
       isLongest = leaves.gap(before: position, in: leaf) == summary.gap
     }
     leaves.insert(at: position, in: leaf, range, value)
-    if isLongest { summary.gap = leaves.summary(of: leaf).gap }
+    if isLongest { summary.gap = leaves.longestGap(in: leaf, enough: summary.gap) }
   }
 }
 

@@ -17,6 +17,7 @@ extension AreaMap {
         problems.append("links of leaf \(leaf)")
       }
     }
+    if count + leaves.unusedValues.count != leaves.values.count { problems.append("lost values") }
     if order.count + leaves.unused.count != leaves.counts.count { problems.append("lost leaves") }
     return problems
   }
@@ -24,9 +25,9 @@ extension AreaMap {
   private func summary(
     under node: Int, level: Int, _ order: inout [Int], _ problems: inout [String]
   ) -> AreaSummary {
-    let base = node * NodeKeys.width
-    let keys = level == 0 ? leaves.starts : branches.firsts
-    if keys[base + count(of: node, level: level)..<base + NodeKeys.width]
+    let base = node * (level == 0 ? AreaLeaves<Value>.block : AreaBranches.width)
+    let keys = level == 0 ? leaves.words : branches.firsts
+    if keys[base + count(of: node, level: level)..<base + width(level: level)]
       .contains(where: { $0 != NodeKeys.filler })
     {
       problems.append("free slots of node \(node) at level \(level)")

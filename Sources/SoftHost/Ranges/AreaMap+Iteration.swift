@@ -3,7 +3,7 @@ extension AreaMap {
   @inlinable
   public func forEach(in range: ClosedRange<UInt64>, _ body: (Area) -> Void) {
     var place = cursor(reaching: range.lowerBound)
-    while let cursor = place, leaves.starts[cursor.slot] <= range.upperBound {
+    while let cursor = place, start(at: cursor) <= range.upperBound {
       body(area(at: cursor))
       place = self.cursor(after: cursor)
     }
@@ -33,7 +33,7 @@ extension AreaMap {
     /// The next area.
     @inlinable
     public mutating func next() -> Area? {
-      guard let cursor = place, map.leaves.starts[cursor.slot] <= last else { return nil }
+      guard let cursor = place, map.start(at: cursor) <= last else { return nil }
       place = map.cursor(after: cursor)
       return map.area(at: cursor)
     }

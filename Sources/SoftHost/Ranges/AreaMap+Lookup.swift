@@ -6,21 +6,21 @@ extension AreaMap {
   @inlinable
   public func area(containing address: UInt64) -> Area? {
     guard let cursor = cursor(atOrBelow: address) else { return nil }
-    return leaves.lasts[cursor.slot] >= address ? area(at: cursor) : nil
+    return last(at: cursor) >= address ? area(at: cursor) : nil
   }
 
   /// The area that starts at an address.
   @inlinable
   public func area(startingAt start: UInt64) -> Area? {
     guard let cursor = cursor(atOrBelow: start) else { return nil }
-    return leaves.starts[cursor.slot] == start ? area(at: cursor) : nil
+    return self.start(at: cursor) == start ? area(at: cursor) : nil
   }
 
   /// The lowest area that shares an address with a range.
   @inlinable
   public func first(overlapping range: ClosedRange<UInt64>) -> Area? {
     guard let cursor = cursor(reaching: range.lowerBound),
-      leaves.starts[cursor.slot] <= range.upperBound
+      start(at: cursor) <= range.upperBound
     else { return nil }
     return area(at: cursor)
   }
@@ -39,32 +39,38 @@ extension AreaMap {
   public mutating func update<Result>(
     startingAt start: UInt64, _ body: (inout Value) -> Result
   ) -> Result? {
-    guard let cursor = cursor(atOrBelow: start), leaves.starts[cursor.slot] == start else {
+    guard let cursor = cursor(atOrBelow: start), self.start(at: cursor) == start else {
       return nil
     }
-    return body(&leaves.values[cursor.slot])
+    return body(&leaves.values[leaves.place(cursor.position, of: cursor.leaf)])
   }
 }
 
-/// The place of an area.
+/// Where an area is in the leaves.
 @usableFromInline
 struct AreaCursor: Sendable {
   @usableFromInline var leaf: Int
-  /// The slot's number among those of all leaves.
-  @usableFromInline var slot: Int
+  @usableFromInline var position: Int
 
   @inlinable
-  init(leaf: Int, slot: Int) {
+  init(leaf: Int, position: Int) {
     self.leaf = leaf
-    self.slot = slot
+    self.position = position
   }
 }
 
 extension AreaMap {
   @inlinable
+  func start(at cursor: AreaCursor) -> UInt64 { leaves.start(cursor.position, of: cursor.leaf) }
+
+  @inlinable
+  func last(at cursor: AreaCursor) -> UInt64 { leaves.last(cursor.position, of: cursor.leaf) }
+
+  @inlinable
   func area(at cursor: AreaCursor) -> Area {
-    let slot = cursor.slot
-    return Area(range: leaves.starts[slot]...leaves.lasts[slot], value: leaves.values[slot])
+    Area(
+      range: start(at: cursor)...last(at: cursor),
+      value: leaves.values[leaves.place(cursor.position, of: cursor.leaf)])
   }
 
   /// The leaf that has an area starting at `address`, or would have it; needs at least one area.
@@ -85,7 +91,7 @@ extension AreaMap {
     let rank = leaves.rank(of: address, in: leaf)
     // A branch sends the address to this leaf because the leaf's first area starts there or below,
     // unless every area starts above.
-    return rank == 0 ? nil : AreaCursor(leaf: leaf, slot: leaf &* NodeKeys.width &+ rank &- 1)
+    return rank == 0 ? nil : AreaCursor(leaf: leaf, position: rank &- 1)
   }
 
   /// The lowest area that starts above `address`.
@@ -93,11 +99,7 @@ extension AreaMap {
   func cursor(above address: UInt64) -> AreaCursor? {
     guard root >= 0 else { return nil }
     let leaf = leaf(for: address)
-    let rank = leaves.rank(of: address, in: leaf)
-    if rank < leaves.count(leaf) {
-      return AreaCursor(leaf: leaf, slot: leaf &* NodeKeys.width &+ rank)
-    }
-    return cursor(atStartOf: leaves.nexts[leaf])
+    return cursor(leaf, leaves.rank(of: address, in: leaf))
   }
 
   /// The lowest area that has `address` or lies above it.
@@ -106,26 +108,23 @@ extension AreaMap {
     guard root >= 0 else { return nil }
     let leaf = leaf(for: address)
     let rank = leaves.rank(of: address, in: leaf)
-    let slot = leaf &* NodeKeys.width &+ rank
-    if rank > 0, leaves.lasts[slot &- 1] >= address {
-      return AreaCursor(leaf: leaf, slot: slot &- 1)
+    if rank > 0, leaves.last(rank &- 1, of: leaf) >= address {
+      return AreaCursor(leaf: leaf, position: rank &- 1)
     }
-    if rank < leaves.count(leaf) { return AreaCursor(leaf: leaf, slot: slot) }
-    return cursor(atStartOf: leaves.nexts[leaf])
-  }
-
-  @inlinable
-  func cursor(atStartOf leaf: Int32) -> AreaCursor? {
-    leaf < 0 ? nil : AreaCursor(leaf: Int(leaf), slot: Int(leaf) &* NodeKeys.width)
+    return cursor(leaf, rank)
   }
 
   /// The area after another one.
   @inlinable
   func cursor(after cursor: AreaCursor) -> AreaCursor? {
-    let end = cursor.leaf &* NodeKeys.width &+ leaves.count(cursor.leaf)
-    if cursor.slot &+ 1 < end {
-      return AreaCursor(leaf: cursor.leaf, slot: cursor.slot &+ 1)
-    }
-    return self.cursor(atStartOf: leaves.nexts[cursor.leaf])
+    self.cursor(cursor.leaf, cursor.position &+ 1)
+  }
+
+  /// The area at a position, which may be one behind those of the leaf.
+  @inlinable
+  func cursor(_ leaf: Int, _ position: Int) -> AreaCursor? {
+    if position < leaves.count(leaf) { return AreaCursor(leaf: leaf, position: position) }
+    let next = leaves.nexts[leaf]
+    return next < 0 ? nil : AreaCursor(leaf: Int(next), position: 0)
   }
 }

@@ -24,8 +24,8 @@ extension AreaMap {
       let range = allowed.areas.area(at: cursor).range
       var last = range.upperBound
       place = allowed.areas.cursor(after: cursor)
-      while last < .max, let next = place, allowed.areas.leaves.starts[next.slot] == last + 1 {
-        last = allowed.areas.leaves.lasts[next.slot]
+      while last < .max, let next = place, allowed.areas.start(at: next) == last + 1 {
+        last = allowed.areas.last(at: next)
         place = allowed.areas.cursor(after: next)
       }
       guard range.lowerBound <= limits.upperBound else { return nil }
@@ -61,7 +61,7 @@ extension AreaMap {
     _ search: inout PlacementSearch, under node: Int, level: Int, _ reserved: ReservedRanges
   ) -> UInt64? {
     guard level > 0 else { return firstFit(&search, inLeaf: node, reserved) }
-    let base = node &* NodeKeys.width
+    let base = node &* AreaBranches.width
     let (firsts, lasts, gaps) = (branches.firsts.span, branches.lasts.span, branches.gaps.span)
     let start = base &+ branches.position(of: search.low, in: node)
     let end = base &+ branches.count(node)
@@ -90,14 +90,15 @@ extension AreaMap {
   func firstFit(
     _ search: inout PlacementSearch, inLeaf leaf: Int, _ reserved: ReservedRanges
   ) -> UInt64? {
-    let base = leaf &* NodeKeys.width
-    let (starts, lasts) = (leaves.starts.span, leaves.lasts.span)
+    let width = AreaLeaves<Value>.width
+    let base = leaf &* AreaLeaves<Value>.block
+    let words = leaves.words.span
     let end = base &+ leaves.count(leaf)
     let length = search.wanted.length
     // The gap before the leaf's first area is its parent's.
     var slot = base &+ Swift.max(leaves.rank(of: search.low, in: leaf), 1)
     while slot < end {
-      let (first, last) = (starts[slot], lasts[slot &- 1])
+      let (first, last) = (words[slot], words[slot &+ width &- 1])
       if first &- last &- 1 >= length,
         let place = search.place(from: last &+ 1, to: first &- 1, reserved)
       {

@@ -42,7 +42,8 @@ extension AreaMap {
     let before = branches.summary(ofChild: position, of: node)
     var after = before
     guard let area = remove(start, under: child, level: level - 1, &after) else { return nil }
-    if count(of: child, level: level - 1) < NodeKeys.least {
+    // A child with less than a quarter looks for a neighbour to join.
+    if count(of: child, level: level - 1) < width(level: level - 1) / 4 {
       branches.set(after, ofChild: position, of: node)
       tidy(child: position, of: node, level: level)
       if branches.count(node) > 0 { summary = branches.summary(of: node) }
@@ -57,25 +58,24 @@ extension AreaMap {
     _ start: UInt64, fromLeaf leaf: Int, _ summary: inout AreaSummary
   ) -> Area? {
     let position = leaves.rank(of: start, in: leaf) - 1
-    let slot = leaf &* NodeKeys.width &+ position
-    guard position >= 0, leaves.starts[slot] == start else { return nil }
-    let area = area(at: AreaCursor(leaf: leaf, slot: slot))
+    guard position >= 0, leaves.start(position, of: leaf) == start else { return nil }
+    let area = area(at: AreaCursor(leaf: leaf, position: position))
     let end = leaves.count(leaf) - 1
     var isLongest = false
     if end == 0 {
       // An empty leaf has no summary; whoever asked gives it back.
     } else if position == 0 {
       isLongest = leaves.gap(before: 1, in: leaf) == summary.gap
-      summary.first = leaves.starts[slot &+ 1]
+      summary.first = leaves.start(1, of: leaf)
     } else if position == end {
       isLongest = leaves.gap(before: end, in: leaf) == summary.gap
-      summary.last = leaves.lasts[slot &- 1]
+      summary.last = leaves.last(position &- 1, of: leaf)
     } else {
-      let gap = leaves.starts[slot &+ 1] &- leaves.lasts[slot &- 1] &- 1
+      let gap = leaves.start(position &+ 1, of: leaf) &- leaves.last(position &- 1, of: leaf) &- 1
       summary.gap = Swift.max(summary.gap, gap)
     }
     leaves.remove(at: position, in: leaf)
-    if isLongest { summary.gap = leaves.summary(of: leaf).gap }
+    if isLongest { summary.gap = leaves.longestGap(in: leaf, enough: summary.gap) }
     return area
   }
 
@@ -83,6 +83,9 @@ extension AreaMap {
   func count(of node: Int, level: Int) -> Int {
     level == 0 ? leaves.count(node) : branches.count(node)
   }
+
+  @inlinable
+  func width(level: Int) -> Int { level == 0 ? AreaLeaves<Value>.width : AreaBranches.width }
 
   /// Gives a child back that has become empty, or joins one that has little with a neighbour that
   /// has room for it.
@@ -101,7 +104,8 @@ extension AreaMap {
   @inlinable
   func hasRoom(_ more: Int, _ position: Int, _ node: Int, _ level: Int) -> Bool {
     let count = count(of: branches.child(position, of: node), level: level - 1)
-    return count + more <= NodeKeys.joined
+    // Not quite full, so that they do not split again soon.
+    return count + more <= width(level: level - 1) / 4 * 3
   }
 
   /// Takes an empty child out of a branch.

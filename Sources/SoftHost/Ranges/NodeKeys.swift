@@ -1,27 +1,22 @@
-/// How the nodes of an ``AreaMap`` keep their keys: 64 slots in one flat array, ascending from the
+/// How the nodes of an ``AreaMap`` keep their keys: in some slots of a flat array, ascending from the
 /// front, the free slots filled with the highest number.
 @usableFromInline
 enum NodeKeys {
-  /// The slots of a node.
-  @inlinable static var width: Int { 64 }
-  /// A node with fewer entries looks for a neighbour to join.
-  @inlinable static var least: Int { 16 }
-  /// Two nodes join when they have no more entries than this, so that they do not split again soon.
-  @inlinable static var joined: Int { 48 }
   /// What stands for no node.
   @inlinable static var none: Int32 { -1 }
   /// What free key slots hold.
   @inlinable static var filler: UInt64 { .max }
 
-  /// The number of keys in a node that are `key` or below, among all slots.
+  /// The number of keys that are `key` or below, among all slots of a node.
   ///
-  /// Eight samples, then the seven keys after one of them: all loads of a step are independent, so
-  /// that a cold node costs about one trip to memory. A binary search would make three in a row.
-  @inlinable
-  static func rank(of key: UInt64, in keys: Span<UInt64>, node: Int) -> Int {
-    let slots = keys.extracting(node &* width..<node &* width &+ width)
+  /// A sample from each block of eight, then the seven keys after one of them: all loads of a step are
+  /// independent, so that a cold node costs about one trip to memory. A binary search would make
+  /// several in a row.
+  @inlinable @inline(__always)
+  static func rank(of key: UInt64, in keys: Span<UInt64>, at start: Int, blocks: Int) -> Int {
+    let slots = keys.extracting(start..<start &+ blocks &* 8)
     var block = 0
-    for sample in 0..<8 where slots[sample &* 8] <= key { block &+= 1 }
+    for sample in 0..<blocks where slots[sample &* 8] <= key { block &+= 1 }
     guard block > 0 else { return 0 }
     let first = (block &- 1) &* 8
     var rank = first &+ 1
