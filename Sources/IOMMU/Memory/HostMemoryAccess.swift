@@ -178,6 +178,24 @@ struct AtomicWords: ~Copyable, @unchecked Sendable {
   }
 }
 
+/// A unit that somebody else keeps alive.
+///
+/// Counting references would have all threads write one word, in the line where they look up the
+/// cache, at every transaction.
+@safe
+struct LentUnit {
+  private let unit: Unmanaged<TranslationUnit>
+
+  /// Lends a unit; the caller holds it for as long as this value is used.
+  init(_ unit: TranslationUnit) { unsafe self.unit = Unmanaged.passUnretained(unit) }
+
+  @inline(__always)
+  func callAsFunction<Result>(_ body: (TranslationUnit) -> Result) -> Result {
+    // A transaction is lent to a closure that its unit runs, and cannot leave it.
+    unsafe unit._withUnsafeGuaranteedRef { body($0) }
+  }
+}
+
 /// Blocks of 4 KiB for page tables: zero when handed out, zero when given back.
 struct TableBlocks: ~Copyable {
   private var slabs: [UInt64] = []

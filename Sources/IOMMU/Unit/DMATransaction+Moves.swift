@@ -34,14 +34,14 @@ extension DMATransaction {
     while done < total {
       let at = IOVA(iova.rawValue &+ UInt64(done))
       let count = min(total &- done, Int(4096 &- (at.rawValue & 0xFFF)))
-      switch unit.translate(context, at, access.union(.read), slot: slot) {
+      switch translate(at, access.union(.read), for: context) {
       case .fault(let fault): return DMAOutcome(byteCount: done, obstacle: .fault(fault))
       case .success(let page):
         if page.address.isDirect {
           HostMemory.copy(count, from: page.address.address, to: &buffer, at: done)
         } else {
           var part = buffer._mutatingExtracting(done..<done + count)
-          guard let foreign = unit.foreign, foreign.read(from: page.address, into: &part) else {
+          guard let foreign = self.foreign, foreign.read(from: page.address, into: &part) else {
             return DMAOutcome(byteCount: done, obstacle: .unreachable(page.address))
           }
         }
@@ -68,14 +68,14 @@ extension DMATransaction {
     while done < total {
       let at = IOVA(iova.rawValue &+ UInt64(done))
       let count = min(total &- done, Int(4096 &- (at.rawValue & 0xFFF)))
-      switch unit.translate(context, at, access.union(.write), slot: slot) {
+      switch translate(at, access.union(.write), for: context) {
       case .fault(let fault): return DMAOutcome(byteCount: done, obstacle: .fault(fault))
       case .success(let page):
         if page.address.isDirect {
           HostMemory.copy(count, from: buffer, at: done, to: page.address.address)
         } else {
           let part = buffer.extracting(done..<done + count)
-          guard let foreign = unit.foreign, foreign.write(to: page.address, from: part) else {
+          guard let foreign = self.foreign, foreign.write(to: page.address, from: part) else {
             return DMAOutcome(byteCount: done, obstacle: .unreachable(page.address))
           }
         }
@@ -108,11 +108,11 @@ extension DMATransaction {
       let left = min(4096 &- (from.rawValue & 0xFFF), 4096 &- (to.rawValue & 0xFFF))
       let count = min(byteCount &- done, Int(left))
       let (input, output): (HostAddress, HostAddress)
-      switch unit.translate(reader, from, .read, slot: slot) {
+      switch translate(from, .read, for: reader) {
       case .fault(let fault): return DMAOutcome(byteCount: done, obstacle: .fault(fault))
       case .success(let page): input = page.address
       }
-      switch unit.translate(writer, to, .write, slot: slot) {
+      switch translate(to, .write, for: writer) {
       case .fault(let fault): return DMAOutcome(byteCount: done, obstacle: .fault(fault))
       case .success(let page): output = page.address
       }
@@ -137,14 +137,14 @@ extension DMATransaction {
     if source.isDirect {
       HostMemory.copy(count, from: source.address, to: &bytes, at: 0)
     } else {
-      guard let foreign = unit.foreign, foreign.read(from: source, into: &bytes) else {
+      guard let foreign = self.foreign, foreign.read(from: source, into: &bytes) else {
         return source
       }
     }
     if target.isDirect {
       HostMemory.copy(count, from: bytes.span, at: 0, to: target.address)
     } else {
-      guard let foreign = unit.foreign, foreign.write(to: target, from: bytes.span) else {
+      guard let foreign = self.foreign, foreign.write(to: target, from: bytes.span) else {
         return target
       }
     }

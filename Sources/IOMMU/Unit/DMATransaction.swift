@@ -2,16 +2,18 @@ public import Hardware
 
 /// A stretch of DMA during which translations hold; see ``TranslationUnit/withDMA(_:)``.
 public struct DMATransaction: ~Copyable {
-  let unit: TranslationUnit
+  private let unit: LentUnit
   let slot: Int
 
-  @usableFromInline
-  init(_ unit: TranslationUnit) {
+  fileprivate init(_ unit: LentUnit, slot: Int) {
     self.unit = unit
-    slot = unit.slots.enter()
+    self.slot = slot
   }
 
-  deinit { unit.slots.leave(slot) }
+  deinit {
+    let slot = slot
+    unit { $0.slots.leave(slot) }
+  }
 
   /// Translates one address; the result must not be used after the transaction.
   ///
@@ -26,6 +28,15 @@ public struct DMATransaction: ~Copyable {
   public func translate(
     _ iova: IOVA, _ access: DMAAccess, for context: borrowing TranslationContext
   ) -> TranslationResult {
-    unit.translate(context, iova, access, slot: slot)
+    unit { $0.translate(context, iova, access, slot: slot) }
   }
+
+  /// Who answers for pages of other spaces.
+  var foreign: (any ForeignMemory)? { unit { $0.foreign } }
+}
+
+extension TranslationUnit {
+  /// Begins a transaction, which ends with the value; the caller keeps the unit for so long.
+  @usableFromInline
+  func begin() -> DMATransaction { DMATransaction(LentUnit(self), slot: slots.enter()) }
 }

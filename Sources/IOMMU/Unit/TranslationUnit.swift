@@ -49,7 +49,7 @@ public final class TranslationUnit: Sendable {
   public func withDMA<Result: ~Copyable, Failure: Error>(
     _ body: (borrowing DMATransaction) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    let transaction = DMATransaction(self)
+    let transaction = begin()
     return try body(transaction)
   }
 
