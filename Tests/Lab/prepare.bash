@@ -26,44 +26,60 @@ prepare() {
   mkdir -p "$cache" 2>/dev/null && [[ -w "$cache" ]] || skip "cannot write $cache"
   # One at a time: a second run waits here and then finds everything made.
   exec {lock}>"$cache/lock"
-  flock "$lock"
+  flock --nonblock "$lock" || {
+    say "waiting for another run that prepares"
+    flock "$lock"
+  }
   rm -rf --one-file-system "$cache"/partial-*
   system="$cache/system-$(hash "$recipe" "$suite" "${packages[@]}")"
   [[ -d "$system" ]] || make_system
   local version
   version="$(<"$system/kernel-version")"
   kernel="$cache/kernel-$(hash "$recipe" "$version" "$(<"$system/compiler-version")" \
-    "$(<"$lab/kernel.config")" "$(<"$lab/build-kernel")")"
+    "$(grep ^CONFIG_ "$lab/kernel.config")" "$(<"$lab/build-kernel")")"
   source="$system/usr/src/$kernel_package"
   [[ -d "$kernel" ]] || make_kernel
   exec {lock}>&-
 }
 
+# logged FILE COMMAND...: runs it with its messages in a file. If this run is ended, so is it, with
+# all that it started.
+logged() {
+  setsid "${@:2}" >"$1" 2>&1 </dev/null &
+  local child=$! ended=0
+  # shellcheck disable=SC2064 # The child is known now.
+  trap "kill -- -$child 2>/dev/null; exit 143" INT TERM HUP
+  wait "$child" || ended=$?
+  trap - INT TERM HUP
+  return "$ended"
+}
+
 make_system() {
-  local begun=$SECONDS partial="$cache/partial-system" mirror keyring missing
+  local begun=$SECONDS partial="$cache/partial-system" mirror keyring
   [[ "$(id -u)" == 0 ]] || skip "not root: no Debian can be unpacked here"
   command -v apt-get >/dev/null || skip "no apt here"
   if ! command -v mmdebstrap >/dev/null; then
     say "installing mmdebstrap"
-    { apt-get update && apt-get install -y --no-install-recommends mmdebstrap; } \
-      >"$cache/apt.log" 2>&1 || skip "mmdebstrap cannot be installed: see $cache/apt.log"
+    logged "$cache/apt.log" sh -c \
+      'apt-get update && apt-get install -y --no-install-recommends mmdebstrap' ||
+      skip "mmdebstrap cannot be installed: see $cache/apt.log"
   fi
   # The machine's own mirror: whatever it takes Debian's packages from.
   mirror="$(apt-get indextargets --format '$(REPO_URI)' \
-    'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)"
+    'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | sed -n 1p)"
   [[ -n "$mirror" ]] || skip "apt knows no Debian mirror; is 'apt-get update' needed?"
   keyring="$(debian_keyring)"
   [[ -n "$keyring" ]] || skip "no keyring that Debian's packages are signed by"
   say "unpacking Debian $suite with QEMU and the kernel's source"
   local line="deb [signed-by=$keyring] $mirror"
-  mmdebstrap --mode=root --variant=apt --keyring="$keyring" \
+  logged "$cache/system.log" mmdebstrap --mode=root --variant=apt --keyring="$keyring" \
     --aptopt="APT::Default-Release \"$suite-backports\"" \
     --aptopt='APT::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --include="$(IFS=,; printf '%s' "${packages[*]}")" \
-    "$suite" "$partial" "$line $suite main" "$line $suite-backports main" \
-    >"$cache/system.log" 2>&1 || skip "Debian cannot be unpacked: see $cache/system.log"
+    "$suite" "$partial" "$line $suite main" "$line $suite-backports main" ||
+    skip "Debian cannot be unpacked: see $cache/system.log"
   tar -C "$partial/usr/src" -xf "$partial/usr/src/$kernel_package.tar.xz"
   rm -rf "$partial/usr/src/$kernel_package.tar.xz" "$partial"/var/lib/apt/lists/*
   chroot "$partial" dpkg-query -W -f '${Version}\n' "$kernel_package" \
@@ -95,9 +111,11 @@ make_kernel() {
   cp "$lab/kernel.config" "$lab/build-kernel" "$partial/"
   say "building Linux $(<"$system/kernel-version"), about seven minutes on two cores"
   # A mount namespace of its own, because objtool wants /proc and nothing is to stay mounted.
-  unshare --mount sh -c 'mount -t proc proc "$1/proc" && exec chroot "$1" /bin/sh "$2" "$3" "$4"' \
-    - "$system" /partial-kernel/build-kernel "/usr/src/$kernel_package" "$jobs" \
-    >"$cache/kernel.log" 2>&1 || skip "the kernel does not build here: see $cache/kernel.log"
+  # shellcheck disable=SC2016 # The inner shell's own arguments.
+  logged "$cache/kernel.log" unshare --mount sh -c \
+    'mount -t proc proc "$1/proc" && exec chroot "$1" /bin/sh "$2" "$3" "$4"' \
+    - "$system" /partial-kernel/build-kernel "/usr/src/$kernel_package" "$jobs" ||
+    { say "the kernel does not build: see $cache/kernel.log"; exit 1; }
   rm -rf "$cache/partial-kernel"
   mkdir "$cache/partial-kernel"
   mv "$partial"/result/* "$cache/partial-kernel/"
