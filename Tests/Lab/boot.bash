@@ -67,6 +67,7 @@ boot() {
     say "no end after $timeout s"
     exit 124
   fi
+  [[ "$ended" == 0 ]] || say "the emulator ended with $ended"
   say "the kernel stopped on its own after $((SECONDS - begun)) s"
   exit 125
 }
