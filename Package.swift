@@ -17,12 +17,14 @@ let package = Package(
   name: "Passage",
   products: [
     .executable(name: "passage", targets: ["passage"]),
+    .executable(name: "passage-conformance", targets: ["passage-conformance"]),
     .library(name: "Hardware", targets: ["Hardware"]),
     .library(name: "PCIe", targets: ["PCIe"]),
     .library(name: "Placement", targets: ["Placement"]),
     // For the packages of this repository that fuzz and measure.
     .library(name: "HostABI", targets: ["HostABI"]),
     .library(name: "HostSystem", targets: ["HostSystem"]),
+    .library(name: "LinuxHost", targets: ["LinuxHost"]),
     .library(name: "Commands", targets: ["Commands"]),
   ],
   dependencies: [
@@ -36,11 +38,18 @@ let package = Package(
     .target(name: "PCIe", dependencies: ["Hardware"], swiftSettings: settings),
     .target(name: "Placement", dependencies: ["Hardware", "PCIe"], swiftSettings: settings),
     .target(name: "HostABI", swiftSettings: settings),
+    // Linux's system calls by number; the only C here.
+    .target(name: "CLinux"),
     .target(name: "Conformance", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(
       name: "HostSystem",
-      dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+      dependencies: [
+        .target(name: "CLinux", condition: .when(platforms: [.linux])),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: settings),
+    .target(
+      name: "LinuxHost", dependencies: ["HostABI", "HostSystem"], swiftSettings: settings),
     .target(
       name: "Commands",
       dependencies: [
@@ -50,12 +59,21 @@ let package = Package(
       ],
       swiftSettings: settings),
     .executableTarget(name: "passage", dependencies: ["Commands"], swiftSettings: settings),
+    .executableTarget(
+      name: "passage-conformance",
+      dependencies: [
+        "Conformance", "HostABI", "LinuxHost",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
     .target(
       name: "TestSupport", dependencies: ["PCIe"], path: "Tests/TestSupport",
       swiftSettings: settings),
     .testTarget(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
     .testTarget(name: "HostABITests", dependencies: ["HostABI"], swiftSettings: settings),
+    .testTarget(
+      name: "LinuxHostTests", dependencies: ["HostABI", "LinuxHost"], swiftSettings: settings),
     .testTarget(
       name: "PCIeTests", dependencies: ["Hardware", "PCIe", "TestSupport"],
       swiftSettings: settings),

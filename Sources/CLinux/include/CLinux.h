@@ -1,0 +1,23 @@
+/* Linux's system calls by number, for calls that Swift's C library module does not show. */
+#ifndef PASSAGE_CLINUX_H
+#define PASSAGE_CLINUX_H
+
+#if defined(__linux__)
+#include <stdint.h>
+
+/*
+ * Makes one system call. Answers what the kernel answers: a result, or an error number below zero.
+ * There is no errno in between that other code could change.
+ */
+int64_t clinux_call(int32_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+                    uint64_t f);
+
+/* The numbers of this architecture. */
+extern const int32_t clinux_openat, clinux_close, clinux_fcntl, clinux_ioctl;
+extern const int32_t clinux_read, clinux_write, clinux_pread, clinux_pwrite, clinux_ppoll;
+extern const int32_t clinux_eventfd, clinux_memfd, clinux_ftruncate;
+extern const int32_t clinux_mmap, clinux_mprotect, clinux_munmap;
+extern const int32_t clinux_process_read, clinux_process_write, clinux_getpid;
+#endif
+
+#endif
