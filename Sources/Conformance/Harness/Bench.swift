@@ -40,20 +40,21 @@ package final class Bench {
   /// Expects a request to fail with one errno.
   package func fails<Value>(
     _ expected: LinuxErrno, _ what: @autoclosure () -> String = "",
-    _ body: () throws(LinuxErrno) -> Value
+    _ body: () throws -> Value
   ) {
     do {
       let value = try body()
       differ("\(label(what())): expected \(expected), got success (\(value))")
+    } catch let error as LinuxErrno where error == expected {
     } catch {
-      if error != expected { differ("\(label(what())): expected \(expected), got \(error)") }
+      differ("\(label(what())): expected \(expected), got \(error)")
     }
   }
 
   /// Expects a request to succeed, and goes on whether or not it does.
   @discardableResult
   package func works<Value>(
-    _ what: @autoclosure () -> String = "", _ body: () throws(LinuxErrno) -> Value
+    _ what: @autoclosure () -> String = "", _ body: () throws -> Value
   ) -> Value? {
     do {
       return try body()

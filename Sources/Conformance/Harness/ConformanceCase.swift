@@ -1,5 +1,3 @@
-import HostABI
-
 /// One statement about a kernel that can be tried.
 package struct ConformanceCase: Sendable {
   /// What holds, as one line: unique among the cases.
@@ -8,18 +6,18 @@ package struct ConformanceCase: Sendable {
   package let statements: [Int]
   /// What the kernel must have.
   package let needs: [Need]
-  let body: @Sendable (Bench) throws(LinuxErrno) -> Void
+  let body: @Sendable (Bench) throws -> Void
 
   init(
     _ name: String, _ statements: Int..., needs: Need...,
-    body: @escaping @Sendable (Bench) throws(LinuxErrno) -> Void
+    body: @escaping @Sendable (Bench) throws -> Void
   ) {
     self.init(name, statements: statements, needs: needs, body: body)
   }
 
   init(
     _ name: String, statements: [Int], needs: [Need],
-    body: @escaping @Sendable (Bench) throws(LinuxErrno) -> Void
+    body: @escaping @Sendable (Bench) throws -> Void
   ) {
     self.name = name
     self.statements = statements

@@ -87,7 +87,7 @@ extension Context {
 
   /// Expects a PASID (0: the RID) to be attached to a table, or with 0 to none.
   package func expect(_ device: MockDevice, pasid: UInt32, on table: UInt32) {
-    bench.works("PASID \(pasid) on table \(table)") { () throws(LinuxErrno) in
+    bench.works("PASID \(pasid) on table \(table)") {
       try mock(MockPASIDArgument.self) {
         $0.operation = MockOperation.checkPASID.rawValue
         $0.id = device.holder
@@ -113,7 +113,7 @@ extension Context {
   package func expectMapped(
     _ hwpt: UInt32, _ iova: UInt64, _ length: UInt64, _ address: UInt64
   ) {
-    bench.works("table \(hwpt) translates \(hex(iova))") { () throws(LinuxErrno) in
+    bench.works("table \(hwpt) translates \(hex(iova))") {
       try checkMap(hwpt, iova, length, address)
     }
   }
@@ -121,7 +121,7 @@ extension Context {
   /// Expects a table not to translate an address to the caller's page.
   package func expectUnmapped(_ hwpt: UInt32, _ iova: UInt64, _ address: UInt64) {
     bench.fails(.EINVAL, "table \(hwpt) does not translate \(hex(iova))") {
-      () throws(LinuxErrno) in
+
       try checkMap(hwpt, iova, 4096, address)
     }
   }
@@ -129,7 +129,7 @@ extension Context {
   /// Expects every IOTLB entry of a nested table to hold these values.
   package func expectIOTLB(_ hwpt: UInt32, _ values: [UInt32]) {
     for (entry, value) in values.enumerated() {
-      bench.works("IOTLB entry \(entry) holds \(hex(value))") { () throws(LinuxErrno) in
+      bench.works("IOTLB entry \(entry) holds \(hex(value))") {
         try mock(MockCheckIOTLBArgument.self) {
           $0.id = hwpt
           $0.entry = UInt32(entry)
@@ -142,7 +142,7 @@ extension Context {
   /// Expects the cache entries of a device to hold these values.
   package func expectCache(_ device: MockDevice, _ values: [UInt32]) {
     for (entry, value) in values.enumerated() {
-      bench.works("cache entry \(entry) holds \(hex(value))") { () throws(LinuxErrno) in
+      bench.works("cache entry \(entry) holds \(hex(value))") {
         try mock(MockCheckCacheArgument.self) {
           $0.id = device.id
           $0.entry = UInt32(entry)
