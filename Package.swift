@@ -17,6 +17,7 @@ let package = Package(
   name: "Passage",
   products: [
     .executable(name: "passage", targets: ["passage"]),
+    .executable(name: "passage-conformance", targets: ["passage-conformance"]),
     .library(name: "Hardware", targets: ["Hardware"]),
     .library(name: "PCIe", targets: ["PCIe"]),
     .library(name: "Placement", targets: ["Placement"]),
@@ -64,6 +65,13 @@ let package = Package(
         "Hardware", "HostSystem", "PCIe", "Placement",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "passage-conformance",
+      dependencies: [
+        "Conformance", "HostABI", "LinuxHost", "SoftHost",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
     .executableTarget(name: "passage", dependencies: ["Commands"], swiftSettings: settings),
