@@ -24,7 +24,7 @@ struct KernelChoice: ParsableArguments {
   /// The kernel.
   func chosen() throws -> any HostKernel {
     switch (soft, kernel) {
-    case (true, false): SoftHost.server(answersMockRequests: true).makeProcess()
+    case (true, false): SoftwareHost.server(answersMockRequests: true).makeProcess()
     case (false, true): LinuxKernel()
     default: throw ValidationError("say which kernel: --soft or --kernel")
     }

@@ -90,7 +90,7 @@ extension Endpoint {
 }
 
 /// A device asks for a page, as with PCIe's Page Request Interface.
-public struct PageRequest: Hashable, Sendable {
+public struct EndpointPageRequest: Hashable, Sendable {
   /// The page's address; the low 12 bits are ignored.
   public var address: IOVA
   /// The PASID, or none.
@@ -122,7 +122,7 @@ public struct PageRequest: Hashable, Sendable {
 }
 
 /// The answer to a group of page requests.
-public struct PageResponse: Hashable, Sendable {
+public struct EndpointPageResponse: Hashable, Sendable {
   /// What a device may do then.
   public enum Code: UInt32, Hashable, Sendable {
     /// Try again.
@@ -144,7 +144,7 @@ extension Endpoint {
   static let responseLimit = 4096
 
   /// Takes the responses that have come since the last time.
-  public func takeResponses() -> [PageResponse] {
+  public func takeResponses() -> [EndpointPageResponse] {
     state.withLock { state in
       defer { state.responses = [] }
       return state.responses
@@ -152,7 +152,7 @@ extension Endpoint {
   }
 
   /// Gives the device an answer.
-  func respond(_ response: PageResponse) {
+  func respond(_ response: EndpointPageResponse) {
     state.withLock { state in
       if state.responses.count >= Self.responseLimit { state.responses.removeFirst() }
       state.responses.append(response)

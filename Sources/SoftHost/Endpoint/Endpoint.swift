@@ -34,7 +34,7 @@ public final class Endpoint: Sendable {
     var pasids = PASIDMap<UInt32>()
     var isBusMaster = true
     var isResetting = false
-    var responses: [PageResponse] = []
+    var responses: [EndpointPageResponse] = []
     /// The last attachment that a PASID was looked up for.
     var lastPASID: UInt32 = .max
     var last: TranslationContext?

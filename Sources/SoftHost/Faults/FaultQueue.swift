@@ -36,7 +36,7 @@ final class FaultQueue: HostObject {
   /// The context whose number space it is in.
   weak var context: IOMMUContext?
   /// Who is told of answers in place of the endpoint, for the mock device.
-  var onAnswer: ((Group, PageResponse.Code) -> Void)?
+  var onAnswer: ((Group, EndpointPageResponse.Code) -> Void)?
 
   /// Whether a read would find something.
   var isReadable: Bool { !waiting.isEmpty }
@@ -92,7 +92,7 @@ final class FaultQueue: HostObject {
     while done < count {
       do {
         let record = try memory.load(PageResponseRecord.self, at: address &+ UInt64(done))
-        guard let code = PageResponse.Code(rawValue: record.code),
+        guard let code = EndpointPageResponse.Code(rawValue: record.code),
           let group = unanswered.removeValue(forKey: record.cookie)
         else { throw LinuxErrno.EINVAL }
         _ = cookies.free(record.cookie)
@@ -124,10 +124,10 @@ final class FaultQueue: HostObject {
     }
   }
 
-  private func answer(_ group: Group, _ code: PageResponse.Code) {
+  private func answer(_ group: Group, _ code: EndpointPageResponse.Code) {
     if let onAnswer { return onAnswer(group, code) }
     group.endpoint.respond(
-      PageResponse(
+      EndpointPageResponse(
         group: UInt16(truncatingIfNeeded: group.number),
         pasid: group.pasid.flatMap { PASID(rawValue: $0) }, code: code))
   }

@@ -6,7 +6,7 @@ extension HostState {
   /// A device's page request has come; it waits until its group is whole.
   ///
   /// - Returns: Whether the host has page requests of the device enabled.
-  func take(_ request: PageRequest, from endpoint: Endpoint) -> Bool {
+  func take(_ request: EndpointPageRequest, from endpoint: Endpoint) -> Bool {
     guard let device = devices.first(where: { $0.endpoint === endpoint }), device.isPRIEnabled
     else { return false }
     // Stop markers ask for nothing and are not answered.
@@ -45,7 +45,7 @@ extension HostState {
     guard let object = device.object, let queue = table?.table.faults, isAcceptable(records)
     else {
       device.endpoint.respond(
-        PageResponse(
+        EndpointPageResponse(
           group: UInt16(truncatingIfNeeded: record.groupID),
           pasid: pasid.flatMap { PASID(rawValue: $0) }, code: .invalid))
       return

@@ -8,14 +8,14 @@ import Synchronization
 /// allocated through here is reached. When it goes away, all of its descriptors are closed.
 public final class SoftProcess: HostKernel {
   /// The host that answers.
-  public let host: SoftHost
+  public let host: SoftwareHost
   let memory = ProcessMemory()
   private let number: Int
   /// Places for structures of ``perform(_:on:_:)``, each of ``scratchSize`` bytes.
   private let scratch = Mutex<[UInt64]>([])
   private static let scratchSize = 256
 
-  init(_ host: SoftHost, _ credentials: Credentials) {
+  init(_ host: SoftwareHost, _ credentials: Credentials) {
     self.host = host
     let memory = memory
     number = host.state.withLock { $0.addCaller(memory: memory, credentials: credentials) }

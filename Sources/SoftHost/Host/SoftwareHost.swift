@@ -75,7 +75,7 @@ public final class SoftHost: Sendable {
   /// - Returns: Whether the host takes page requests of the device; the answer comes to
   ///   ``Endpoint/takeResponses()``.
   @discardableResult
-  public func send(_ request: PageRequest, from endpoint: Endpoint) -> Bool {
+  public func send(_ request: EndpointPageRequest, from endpoint: Endpoint) -> Bool {
     state.withLock { $0.take(request, from: endpoint) }
   }
 

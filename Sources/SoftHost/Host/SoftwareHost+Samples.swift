@@ -63,9 +63,9 @@ extension SoftHost {
   /// - Returns: The host. Its first device is an accelerator with PASIDs behind a VT-d unit.
   public static func server(
     isStrict: Bool = false, answersMockRequests: Bool = false
-  ) -> SoftHost {
+  ) -> SoftwareHost {
     do {
-      return try SoftHost(
+      return try SoftwareHost(
         .server(isStrict: isStrict, answersMockRequests: answersMockRequests))
     } catch {
       preconditionFailure("the sample host cannot be built: \(error)")
