@@ -54,7 +54,7 @@ extension FunctionDescription {
   }
 }
 
-extension SoftHost {
+extension SoftwareHost {
   /// A server in memory with PASID-capable devices; see the documentation of the sample host.
   ///
   /// - Parameters:

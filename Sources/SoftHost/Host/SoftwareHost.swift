@@ -9,7 +9,7 @@ import Synchronization
 /// It answers ``SoftProcess``'s system calls as Linux 7.2 does, and translates the DMA of its
 /// devices' endpoints through what was attached. One lock protects all control; DMA takes only its
 /// endpoint's lock.
-public final class SoftHost: Sendable {
+public final class SoftwareHost: Sendable {
   /// Everything but what DMA needs.
   let state: Mutex<HostState>
   /// Where the devices' requests enter, by the devices' numbers.
