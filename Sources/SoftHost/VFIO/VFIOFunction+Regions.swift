@@ -217,6 +217,44 @@ extension VFIOFunction {
     if let line = actions.line { setLine(line) }
   }
 
+  /// A load by the processor from a mapped region.
+  ///
+  /// It reaches the MSI-X table, too.
+  ///
+  /// - Parameters:
+  ///   - index: The base address register.
+  ///   - position: The place in the region, aligned to the width.
+  ///   - byteCount: 1, 2, 4 or 8.
+  /// - Returns: The little-endian value; `nil` where the processor would get a bus error.
+  package mutating func load(bar index: Int, at position: UInt64, _ byteCount: Int) -> UInt64? {
+    guard let bar = mapped(index, position, byteCount) else { return nil }
+    return load(bar, position, byteCount)
+  }
+
+  /// A store by the processor to a mapped region.
+  ///
+  /// - Parameters:
+  ///   - value: The little-endian value.
+  ///   - index: The base address register.
+  ///   - position: The place in the region, aligned to the width.
+  ///   - byteCount: 1, 2, 4 or 8.
+  /// - Returns: `false` where the processor would get a bus error.
+  package mutating func store(
+    _ value: UInt64, bar index: Int, at position: UInt64, _ byteCount: Int
+  ) -> Bool {
+    guard let bar = mapped(index, position, byteCount) else { return false }
+    store(value & (.max >> UInt64(64 - 8 * byteCount)), bar, position, byteCount)
+    return true
+  }
+
+  private func mapped(_ index: Int, _ position: UInt64, _ byteCount: Int) -> BARDescription? {
+    guard let bar = bar(index), isMappable(bar), decodesMemory, lowPower == nil,
+      [1, 2, 4, 8].contains(byteCount), position & UInt64(byteCount - 1) == 0,
+      position < bar.byteCount, UInt64(byteCount) <= bar.byteCount - position
+    else { return nil }
+    return bar
+  }
+
   // MARK: Option ROM
 
   private func readROM(_ position: UInt64, _ count: Int) throws(LinuxErrno) -> [UInt8] {

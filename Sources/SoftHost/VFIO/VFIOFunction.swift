@@ -67,9 +67,9 @@ package struct VFIOFunction: Sendable {
     }
     if description.resetWorks { resetFunction() }
     interrupts = InterruptState()
-    let view = VFIOConfigView(description, registers)
-    interrupts.isLineDisabled = view.disablesINTx
-    self.view = view
+    // The kernel masks INTx with this bit itself, and starts with it clear.
+    registers.store(0, mask: 4, .byte, at: 5)
+    view = VFIOConfigView(description, registers)
     effects = []
   }
 
@@ -87,10 +87,9 @@ package struct VFIOFunction: Sendable {
     ioEvents = []
     lowPower = nil
     view = nil
+    if description.resetWorks { resetFunction() }
     registers.restore(saved)
     saved = []
-    if description.resetWorks { resetFunction() }
-    registers.store(0, mask: 4, .byte, at: 4)
     note(.barsUnmapped)
   }
 
