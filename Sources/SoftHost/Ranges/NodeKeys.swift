@@ -25,42 +25,74 @@ enum NodeKeys {
     return rank
   }
 
-  /// Moves the elements of a node from `position` up by one, so that its slot is free.
+  /// The number of keys that are below `key`, among all slots of a node, found in the same way.
+  @inlinable @inline(__always)
+  static func count(below key: UInt64, in keys: Span<UInt64>, at start: Int, blocks: Int) -> Int {
+    key == 0 ? 0 : rank(of: key &- 1, in: keys, at: start, blocks: blocks)
+  }
+}
+
+/// A node of an ``AreaMap``: some columns of words, one behind the other, each with as many slots.
+@usableFromInline
+struct NodeShape {
+  @usableFromInline let width: Int
+  @usableFromInline let columns: Int
+
   @inlinable
-  static func open<T: BitwiseCopyable>(_ elements: inout [T], at position: Int, end: Int) {
-    var span = elements.mutableSpan
-    var index = end
-    while index > position {
-      span[index] = span[index &- 1]
-      index &-= 1
+  init(width: Int, columns: Int) {
+    self.width = width
+    self.columns = columns
+  }
+
+  /// The words of a node.
+  @inlinable var size: Int { width &* columns }
+
+  /// Frees a slot by moving what is in it and behind it up by one.
+  @inlinable @inline(__always)
+  func open(_ position: Int, of node: Int, count: Int, in words: inout [UInt64]) {
+    var words = words.mutableSpan
+    var start = node &* size
+    for _ in 0..<columns {
+      var slot = start &+ count
+      while slot > start &+ position {
+        words[slot] = words[slot &- 1]
+        slot &-= 1
+      }
+      start &+= width
     }
   }
 
-  /// Moves the elements after `position` down by one, over it.
-  @inlinable
-  static func close<T: BitwiseCopyable>(_ elements: inout [T], at position: Int, end: Int) {
-    var span = elements.mutableSpan
-    var index = position &+ 1
-    while index < end {
-      span[index &- 1] = span[index]
-      index &+= 1
+  /// Moves what is behind a slot down by one, over it.
+  @inlinable @inline(__always)
+  func close(_ position: Int, of node: Int, count: Int, in words: inout [UInt64]) {
+    var words = words.mutableSpan
+    var start = node &* size
+    for _ in 0..<columns {
+      var slot = start &+ position &+ 1
+      while slot < start &+ count {
+        words[slot &- 1] = words[slot]
+        slot &+= 1
+      }
+      words[slot &- 1] = NodeKeys.filler
+      start &+= width
     }
   }
 
-  /// Copies elements between nodes.
+  /// Moves the slots from `position` on behind those of another node.
   @inlinable
-  static func copy<T: BitwiseCopyable>(
-    _ elements: inout [T], from source: Int, to target: Int, count: Int
+  func move(
+    _ position: Int, of node: Int, count: Int, to other: Int, _ otherCount: Int,
+    in words: inout [UInt64]
   ) {
-    var span = elements.mutableSpan
-    for index in 0..<count { span[target &+ index] = span[source &+ index] }
-  }
-
-  /// Makes slots free.
-  @inlinable
-  static func clear(_ keys: inout [UInt64], _ slots: Range<Int>) {
-    var span = keys.mutableSpan
-    for slot in slots { span[slot] = filler }
+    var words = words.mutableSpan
+    for column in 0..<columns {
+      let source = node &* size &+ column &* width
+      let target = other &* size &+ column &* width &+ otherCount &- position
+      for slot in position..<count {
+        words[target &+ slot] = words[source &+ slot]
+        words[source &+ slot] = NodeKeys.filler
+      }
+    }
   }
 }
 
