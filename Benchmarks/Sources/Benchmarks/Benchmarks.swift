@@ -36,6 +36,7 @@ enum Benchmarks {
     if isAll || only == "--virtual" { VirtualRows(setup).measure(into: &table) }
     if isAll || only == "--translation" { TranslationRows(setup).measure(into: &table) }
     if isAll || only == "--host" { HostRows(setup).measure(into: &table) }
+    if isAll || only == "--ranges" { RangeRows(setup).measure(into: &table) }
     return table
   }
 }

@@ -48,12 +48,12 @@ struct HostRows {
     for _ in 0..<(isQuick ? 1 : 3) {
       let device = try BenchDevice()
       let before = residentBytes()
-      attach.append(try seconds { try device.attach(1...count) })
+      attach.append(try seconds { () throws(LinuxErrno) in try device.attach(1...count) })
       bytes.append(Double(residentBytes() - before) / Double(count))
       guard device.host.endpoints[0].attachedPASIDCount == Int(count) else {
         return table.fail("software host: PASIDs are missing")
       }
-      detach.append(try seconds { try device.detach(1...count) })
+      detach.append(try seconds { () throws(LinuxErrno) in try device.detach(1...count) })
     }
     let nanoseconds = 1e9 / Double(count)
     let (on, off) = (attach.sorted()[attach.count / 2], detach.sorted()[detach.count / 2])
@@ -70,12 +70,12 @@ struct HostRows {
 
   /// The process's resident memory.
   private func residentBytes() -> Int {
-    guard let file = fopen("/proc/self/statm", "r") else { return 0 }
-    defer { fclose(file) }
-    var line = [CChar](repeating: 0, count: 128)
-    guard fgets(&line, 128, file) != nil else { return 0 }
-    let text = String(decoding: line.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    let fields = text.split(separator: " ")
+    var line = [UInt8](repeating: 0, count: 128)
+    let descriptor = unsafe open("/proc/self/statm", O_RDONLY)
+    // The buffer is as long as the call is told.
+    let count = unsafe line.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, 128) }
+    close(descriptor)
+    let fields = String(decoding: line.prefix(max(count, 0)), as: UTF8.self).split(separator: " ")
     return fields.count > 1 ? (Int(fields[1]) ?? 0) * 4096 : 0
   }
 }

@@ -57,14 +57,14 @@ final class MappedSpace: BenchProgram {
     var total = 0.0
     var done = 0
     while done < rounds {
-      let mapping = seconds {
+      let mapping = seconds { () throws(LinuxErrno) in
         if operation == .automatic {
           for _ in pages { try map(at: nil) }
         } else {
           for page in pages { try map(at: Self.address(page)) }
         }
       }
-      let unmapping = seconds {
+      let unmapping = seconds { () throws(LinuxErrno) in
         if operation == .automatic {
           try unmap(4096, 1 << 32 - 4096)
         } else {
