@@ -145,7 +145,7 @@ final class Pages {
       let end = from + UInt64(count) << 12
       guard end <= (UInt64(file.byteCount) + Page.mask) & ~Page.mask else { throw .EINVAL }
       return PinnedPages(
-        [.init(address: file.memory.address + from, pageCount: count)], keptBy: [file.memory])
+        .init(address: file.memory.address + from, pageCount: count), keptBy: file.memory)
     case .unusable: throw .EINVAL
     }
   }
