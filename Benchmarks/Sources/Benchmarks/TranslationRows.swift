@@ -46,6 +46,19 @@ struct TranslationRows {
       "\((pairs.a * nanoseconds).short) ns", baseline: "\((pairs.b * nanoseconds).short) ns",
       ratio: (pairs.a / pairs.b).times, bar: "<= 12 ns", pairs.a * nanoseconds <= 12)
     allocations(&table) { _ = Self.translate(unit, context, count, 256) }
+    guard let stream = try? guest.stream() else { return table.fail("translation: a stream") }
+    _ = Self.translate(unit, stream, 256, 256)
+    let streams = Pairs(
+      setup.pairs, { seconds { _ = Self.translate(unit, stream, count, 256) } },
+      { seconds { _ = Self.look(flat, count) } })
+    guard unit.misses == 512, unit.faults == 0 else {
+      return table.fail("streams: \(unit.misses) misses, \(unit.faults) faults")
+    }
+    table.add(
+      "the same for an SMMUv3 stream, whose context descriptor is looked up first",
+      "\((streams.a * nanoseconds).short) ns",
+      baseline: "\((streams.b * nanoseconds).short) ns", ratio: (streams.a / streams.b).times)
+    allocations(&table) { _ = Self.translate(unit, stream, count, 256) }
   }
 
   /// Far more pages than the cache holds, in random order.
