@@ -41,10 +41,8 @@ final class KernelObject: Sendable {
     for _ in 0..<2 {
       do throws(IOMMUError) {
         return try destroy()
-      } catch where error.errno == .ENOENT {
-        return
       } catch {
-        continue
+        if error.errno == .ENOENT { return }
       }
     }
     context.recordAbandoned(name)
@@ -65,7 +63,13 @@ final class KernelObject: Sendable {
       guard state.isThere else { return }
       var argument = DestroyArgument()
       argument.id = id
-      try context.perform(.destroy, &argument, about: [name])
+      do throws(IOMMUError) {
+        try context.perform(.destroy, &argument, about: [name])
+      } catch {
+        // What is gone must not be destroyed again: the number may be another object's by then.
+        state.isThere = error.errno != .ENOENT
+        throw error
+      }
       state.isThere = false
     }
   }
