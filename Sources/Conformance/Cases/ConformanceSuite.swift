@@ -1,0 +1,6 @@
+/// All cases, by theme.
+package enum ConformanceSuite {
+  /// Every case, in the order of the checklist's chapters.
+  package static let cases: [ConformanceCase] =
+    requestSizes + requests + objects + addressRanges + mapping + mapTable + copyAndUnmap + options
+}

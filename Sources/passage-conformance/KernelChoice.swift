@@ -1,0 +1,32 @@
+import ArgumentParser
+import HostABI
+import LinuxHost
+import SoftHost
+
+/// Which kernel is tried.
+struct KernelChoice: ParsableArguments {
+  @Flag(help: "The kernel that this program runs on.")
+  var kernel = false
+
+  @Flag(help: "A server in memory, with devices that have PASIDs.")
+  var soft = false
+
+  @Option(
+    name: .customLong("device"),
+    help: "A VFIO device's node; all of /dev/vfio/devices/vfio0 to vfio15 unless given.")
+  var devices: [String] = []
+
+  /// Nodes that are tried.
+  var devicePaths: [String] {
+    devices.isEmpty ? (0..<16).map { "/dev/vfio/devices/vfio\($0)" } : devices
+  }
+
+  /// The kernel.
+  func chosen() throws -> any HostKernel {
+    switch (soft, kernel) {
+    case (true, false): SoftwareHost.server(answersMockRequests: true).makeProcess()
+    case (false, true): LinuxKernel()
+    default: throw ValidationError("say which kernel: --soft or --kernel")
+    }
+  }
+}
