@@ -22,11 +22,11 @@ protocol UnitDriver: AnyObject {
   /// Whether snooping can be enforced.
   var enforcesCoherency: Bool { get }
 
-  /// The table behind `IOMMU_HWPT_ALLOC` on an address space.
+  /// The table behind `IOMMU_HWPT_ALLOC` on an address space; `data` is what the caller brings.
   ///
   /// - Throws: `EOPNOTSUPP` for flags or data that the driver does not take.
   func makeDomain(
-    _ flags: HWPTFlags, hasData: Bool, for device: DeviceObject
+    _ flags: HWPTFlags, _ data: VendorData?, for device: DeviceObject
   ) throws(LinuxErrno) -> PagingDomain
 
   /// A guest's table.
@@ -82,6 +82,9 @@ protocol UnitDriver: AnyObject {
     _ viommu: VirtualIOMMU, type: UInt32, index: UInt32, base: UInt64, length: UInt64
   ) throws(LinuxErrno)
 
+  /// A device's RID (PASID 0) or one of its PASIDs now has this table, or none.
+  func didChange(_ device: PhysicalDevice, _ pasid: UInt32, to table: PageTableObject?)
+
   /// Ends a hardware queue.
   func endHardwareQueue(_ queue: HardwareQueue) throws(LinuxErrno)
 }
@@ -96,6 +99,8 @@ extension UnitDriver {
   func isSameDriver(as other: any UnitDriver) -> Bool { name == other.name }
 
   func checkFaults(_ device: DeviceObject) throws(LinuxErrno) {}
+
+  func didChange(_ device: PhysicalDevice, _ pasid: UInt32, to table: PageTableObject?) {}
 
   func checkVIOMMU(type: UInt32, _ device: DeviceObject) throws(LinuxErrno) { throw .EOPNOTSUPP }
 

@@ -36,7 +36,12 @@ final class PagingDomain {
   }
 
   /// The page sizes that a unit could use, as bits.
-  var pageSizes: UInt64 { pageSize | 1 << 21 | 1 << 30 }
+  var pageSizes: UInt64 {
+    switch storage {
+    case .radix: pageSize | 1 << 21 | 1 << 30
+    case .mock(let domain): domain.pageSizes
+    }
+  }
 
   /// The radix table, if that is how translations are kept.
   var table: PagingTable? {
