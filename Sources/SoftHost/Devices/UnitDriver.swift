@@ -77,16 +77,15 @@ protocol UnitDriver: AnyObject {
   /// Checks a new vDEVICE; throws what the driver refuses with.
   func checkVDevice(_ viommu: VirtualIOMMU, _ device: DeviceObject) throws(LinuxErrno)
 
-  /// Makes a hardware queue; `EOPNOTSUPP` when the driver has none.
+  /// Checks a new hardware queue; `EOPNOTSUPP` when the driver has none.
+  ///
+  /// - Returns: The queue that must stay as long as the new one, if any.
   func makeHardwareQueue(
     _ viommu: VirtualIOMMU, type: UInt32, index: UInt32, base: UInt64, length: UInt64
-  ) throws(LinuxErrno)
+  ) throws(LinuxErrno) -> HardwareQueue?
 
   /// A device's RID (PASID 0) or one of its PASIDs now has this table, or none.
   func didChange(_ device: PhysicalDevice, _ pasid: UInt32, to table: PageTableObject?)
-
-  /// Ends a hardware queue.
-  func endHardwareQueue(_ queue: HardwareQueue) throws(LinuxErrno)
 }
 
 extension UnitDriver {
@@ -122,9 +121,7 @@ extension UnitDriver {
 
   func makeHardwareQueue(
     _ viommu: VirtualIOMMU, type: UInt32, index: UInt32, base: UInt64, length: UInt64
-  ) throws(LinuxErrno) { throw .EOPNOTSUPP }
-
-  func endHardwareQueue(_ queue: HardwareQueue) throws(LinuxErrno) {}
+  ) throws(LinuxErrno) -> HardwareQueue? { throw .EOPNOTSUPP }
 }
 
 /// The array of entries that an invalidation brings.

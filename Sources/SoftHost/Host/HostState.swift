@@ -177,7 +177,10 @@ extension HostState {
     case .events(let queue):
       queue.uses -= 1
       release(queue.viommu.context)
-    case .counter, .memory: break
+    case .access(let access):
+      access.close()
+      release(access.context)
+    case .counter, .memory, .buffer: break
     }
   }
 

@@ -45,7 +45,21 @@ extension IOMMUContext {
     case .checkMap: try mockCheckMap(request)
     case .checkIOTLB: try mockCheckIOTLB(request)
     case .checkDeviceCache: try mockCheckDeviceCache(request, of: mock)
-    default: throw .EOPNOTSUPP
+    case .checkReferences: try mockCheckReferences(request)
+    case .triggerFault: try mockTriggerFault(request)
+    case .triggerEvent: try mockTriggerEvent(request, of: mock)
+    case .markDirty: try mockMarkDirty(request)
+    case .makeAccess: try mockMakeAccess(request)
+    case .replaceAccessIOAS: try mockReplaceAccess(request)
+    case .pinAccess: try mockPin(request)
+    case .unpinAccess: try mockUnpin(request)
+    case .copyAccess: try mockCopy(request)
+    case .setMemoryLimit:
+      // The kernel's scratch memory; there is none here to be limited.
+      guard request.argument(MockLimitArgument.self).limit >= 12 else { throw .EINVAL }
+    case .makeBuffer: return try mockMakeBuffer(request)
+    case .revokeBuffer: try mockRevokeBuffer(request)
+    case nil: throw .EOPNOTSUPP
     }
     return 0
   }

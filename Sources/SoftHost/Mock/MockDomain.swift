@@ -20,7 +20,8 @@ final class MockDomain {
 
   /// The host address that an I/O address leads to.
   func hostAddress(of iova: UInt64) -> UInt64? {
-    table?.ioas.area(at: iova)?.hostAddress(of: iova)
+    guard let area = table?.ioas.area(at: iova), !area.pages.isRevoked else { return nil }
+    return area.hostAddress(of: iova)
   }
 }
 

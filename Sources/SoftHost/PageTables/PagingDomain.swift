@@ -55,7 +55,7 @@ final class PagingDomain {
 
   /// Shows a mapping whose pages are held.
   func map(_ area: Area) {
-    guard case .radix(let table) = storage else { return }
+    guard case .radix(let table) = storage, !area.pages.isRevoked else { return }
     var access: DMAAccess = []
     if area.isReadable { access.insert(.read) }
     if area.isWritable { access.insert(.write) }
