@@ -34,6 +34,7 @@ extension AddressSpace {
   ///   - range: The I/O addresses.
   ///   - writing: Whether the user writes to the pages.
   ///   - locking: Whether UNMAP is refused as long as they are held.
+  /// - Returns: What ``release(_:)`` takes.
   /// - Throws: From low to high: `ENOENT` where nothing is mapped, `EINVAL` for a mapping that does
   ///   not begin or end with a page, `EPERM` where the mapping does not allow it, `EINVAL` for
   ///   pages that only devices can have, and what pinning throws. Nothing is held then.

@@ -9,6 +9,7 @@ extension AddressSpace {
   ///   - range: The I/O addresses.
   ///   - own: The memory of the program for which it is done: its pages are reached by its own
   ///     addresses, others are held and reached where they are.
+  /// - Returns: The bytes.
   /// - Throws: From low to high: `ENOENT` where nothing is mapped, `EPERM`, `EFAULT`.
   func read(
     _ range: ClosedRange<UInt64>, through own: (any CallerMemory)?
