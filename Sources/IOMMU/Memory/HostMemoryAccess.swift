@@ -72,7 +72,7 @@ public enum HostMemory {
 
   /// Copies out of a pinned page into a part of a buffer.
   @inline(__always)
-  static func copy(
+  package static func copy(
     _ count: Int, from source: UInt64, to buffer: inout MutableSpan<UInt8>, at offset: Int
   ) {
     precondition(offset >= 0 && count >= 0 && offset <= buffer.count - count)
@@ -86,7 +86,9 @@ public enum HostMemory {
 
   /// Copies a part of a buffer into a pinned page.
   @inline(__always)
-  static func copy(_ count: Int, from buffer: Span<UInt8>, at offset: Int, to target: UInt64) {
+  package static func copy(
+    _ count: Int, from buffer: Span<UInt8>, at offset: Int, to target: UInt64
+  ) {
     precondition(offset >= 0 && count >= 0 && offset <= buffer.count - count)
     unsafe buffer.withUnsafeBufferPointer { bytes in
       // The part was checked, and the target lies in a pinned page.

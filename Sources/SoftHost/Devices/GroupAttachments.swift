@@ -7,8 +7,8 @@ final class GroupAttachments {
   let group: IOMMUGroup
   /// The table's number in the lower half, and a bit a device of the group in the upper half.
   private var entries = PASIDMap<UInt64>()
-  /// The same for numbers from 2^31 on, which Linux takes for devices without PASIDs.
-  private var strayEntries: [UInt32: UInt64] = [:]
+  /// Entries of numbers that no PASID has; they can be noted for devices without PASIDs.
+  private var highEntries: [UInt32: UInt64] = [:]
   /// Devices by their bit.
   private var devices: [DeviceObject?] = []
 
@@ -36,18 +36,18 @@ final class GroupAttachments {
   var isEmpty: Bool { devices.allSatisfy { $0 == nil } }
 
   private func entry(_ pasid: UInt32) -> UInt64? {
-    pasid < NumberSet.limit ? entries[pasid] : strayEntries[pasid]
+    pasid < NumberSet.limit ? entries[pasid] : highEntries[pasid]
   }
 
-  private func set(_ entry: UInt64?, _ pasid: UInt32) {
+  private func setEntry(_ pasid: UInt32, _ entry: UInt64?) {
     guard pasid < NumberSet.limit else {
-      strayEntries[pasid] = entry
+      highEntries[pasid] = entry
       return
     }
     if let entry {
-      _ = entries.updateValue(entry, for: pasid)
+      entries.updateValue(entry, for: pasid)
     } else {
-      _ = entries.removeValue(for: pasid)
+      entries.removeValue(for: pasid)
     }
   }
 
@@ -73,25 +73,30 @@ final class GroupAttachments {
   }
 
   /// Whether anything but the RID is attached.
-  var hasPASIDs: Bool { entries.count + strayEntries.count > (entry(0) == nil ? 0 : 1) }
+  var hasPASIDs: Bool {
+    entries.count > (entries[0] == nil ? 0 : 1) || !highEntries.isEmpty
+  }
+
+  /// All that is attached but the RID, ascending.
+  var pasids: [UInt32] { entries.map(\.pasid).filter { $0 != 0 } + highEntries.keys.sorted() }
 
   /// Notes that a device is attached to a table.
   func insert(_ device: DeviceObject, _ pasid: UInt32, _ tableID: UInt32) {
     let devices = ((entry(pasid) ?? 0) >> 32) | (1 << UInt64(device.bit))
-    set((devices << 32) | UInt64(tableID), pasid)
+    setEntry(pasid, (devices << 32) | UInt64(tableID))
   }
 
   /// Notes that all attached devices moved to another table.
   func move(_ pasid: UInt32, to tableID: UInt32) {
     guard let entry = entry(pasid) else { return }
-    set((entry & ~0xFFFF_FFFF) | UInt64(tableID), pasid)
+    setEntry(pasid, (entry & ~0xFFFF_FFFF) | UInt64(tableID))
   }
 
   /// Notes that a device is detached, and tells whether it was the last.
   func remove(_ device: DeviceObject, _ pasid: UInt32) -> Bool {
     guard let entry = entry(pasid) else { return false }
     let left = entry & ~(1 << UInt64(32 + device.bit))
-    set(left >> 32 == 0 ? nil : left, pasid)
+    setEntry(pasid, left >> 32 == 0 ? nil : left)
     return left >> 32 == 0
   }
 }

@@ -59,6 +59,9 @@ package final class PinnedPages: Sendable {
   private let owner: any AnyObject & Sendable
   private let otherOwners: [any AnyObject & Sendable]
 
+  /// All pages in order.
+  package var extents: [Extent] { [first] + others }
+
   package init(
     _ first: Extent, keptBy owner: any AnyObject & Sendable, others: [Extent] = [],
     keptBy otherOwners: [any AnyObject & Sendable] = []

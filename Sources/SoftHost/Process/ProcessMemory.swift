@@ -15,6 +15,8 @@ package final class ProcessMemory: CallerMemory {
     let backing: AnonymousMemory
     /// The address of the region's first byte in the backing.
     var offset: Int
+    /// What lives as long as the region.
+    var keeper: DriverMapping?
 
     var isReadable: Bool { !protection.isEmpty }
     var isWritable: Bool { protection.contains(.write) }
@@ -158,12 +160,13 @@ extension ProcessMemory {
   ///
   /// Two views of one backing would overlap, so a second one takes the place of the first.
   func map(
-    _ backing: AnonymousMemory, offset: Int, _ byteCount: Int, _ protection: MemoryProtection
+    _ backing: AnonymousMemory, offset: Int, _ byteCount: Int, _ protection: MemoryProtection,
+    keeping keeper: DriverMapping? = nil
   ) -> UInt64 {
     let start = backing.address + UInt64(offset)
     let region = Region(
       start: start, last: start + UInt64(byteCount) - 1, protection: protection, backing: backing,
-      offset: offset)
+      offset: offset, keeper: keeper)
     regions.withLock { regions in
       Self.cut(start, region.last, out: &regions)
       let index = regions.firstIndex { $0.start > start } ?? regions.count
