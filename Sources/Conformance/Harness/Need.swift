@@ -14,6 +14,8 @@ package enum Need: String, Hashable, Sendable, CaseIterable {
   case vfioPASID = "a VFIO device with PASIDs"
   /// A VFIO device whose largest PASID count is 0.
   case vfioWithoutPASID = "a VFIO device without PASIDs"
+  /// A VFIO device behind a unit that makes no tables for PASIDs.
+  case unitWithoutPASID = "a VFIO device behind an IOMMU without PASIDs"
   /// A VFIO device that function level reset works for.
   case reset = "a VFIO device with a working reset"
   /// A VFIO device whose IOMMU reserves an interrupt window.

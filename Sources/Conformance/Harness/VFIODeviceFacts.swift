@@ -63,6 +63,9 @@ package struct VFIODeviceFacts: Sendable {
     needs.insert(capabilities.contains(.dirtyTracking) ? .vfioDirty : .vfioWithoutDirty)
     if flags.contains(.reset) { needs.insert(.reset) }
     if infoType == HardwareInfoType.vtd { needs.insert(.vtd) }
+    if let ioas = try? context.ioas(), (try? context.hwpt(id, on: ioas, .pasid)) == nil {
+      needs.insert(.unitWithoutPASID)
+    }
     let nests = (try? context.hwpt(id, on: try context.ioas(), .nestParent)) != nil
     if infoType == HardwareInfoType.vtd, nests {
       needs.insert(.vtdNesting)
