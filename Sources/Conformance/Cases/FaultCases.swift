@@ -242,7 +242,7 @@ extension Bench {
     }
   }
 
-  /// Answers groups: cookies and codes. Returns how many bytes were taken.
+  /// Answers groups, by cookies and codes; returns how many bytes were taken.
   func answerFaults(
     _ descriptor: Int32, _ answers: [(cookie: UInt32, code: UInt32)]
   ) throws(LinuxErrno) -> Int {
