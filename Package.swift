@@ -21,10 +21,13 @@ let package = Package(
     .library(name: "Hardware", targets: ["Hardware"]),
     .library(name: "PCIe", targets: ["PCIe"]),
     .library(name: "Placement", targets: ["Placement"]),
+    .library(name: "IOMMU", targets: ["IOMMU"]),
     // For the packages of this repository that fuzz and measure.
     .library(name: "HostABI", targets: ["HostABI"]),
-    .library(name: "HostSystem", targets: ["HostSystem"]),
+    .library(name: "SoftHost", targets: ["SoftHost"]),
     .library(name: "LinuxHost", targets: ["LinuxHost"]),
+    .library(name: "IOMMUClient", targets: ["IOMMUClient"]),
+    .library(name: "HostSystem", targets: ["HostSystem"]),
     .library(name: "Commands", targets: ["Commands"]),
   ],
   dependencies: [
@@ -38,9 +41,13 @@ let package = Package(
     .target(name: "PCIe", dependencies: ["Hardware"], swiftSettings: settings),
     .target(name: "Placement", dependencies: ["Hardware", "PCIe"], swiftSettings: settings),
     .target(name: "HostABI", swiftSettings: settings),
-    // Linux's system calls by number; the only C here.
+    .target(name: "IOMMU", dependencies: ["Hardware"], swiftSettings: settings),
+    .target(
+      name: "SoftHost",
+      dependencies: ["Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe"],
+      swiftSettings: settings),
+    // Numbers and calls that the C library's module leaves out.
     .target(name: "CLinux"),
-    .target(name: "Conformance", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(
       name: "HostSystem",
       dependencies: [
@@ -50,6 +57,8 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "LinuxHost", dependencies: ["HostABI", "HostSystem"], swiftSettings: settings),
+    .target(name: "IOMMUClient", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
+    .target(name: "Conformance", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(
       name: "Commands",
       dependencies: [
@@ -58,14 +67,14 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
-    .executableTarget(name: "passage", dependencies: ["Commands"], swiftSettings: settings),
     .executableTarget(
       name: "passage-conformance",
       dependencies: [
-        "Conformance", "HostABI", "LinuxHost",
+        "Conformance", "HostABI", "LinuxHost", "SoftHost",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
+    .executableTarget(name: "passage", dependencies: ["Commands"], swiftSettings: settings),
     .target(
       name: "TestSupport", dependencies: ["PCIe"], path: "Tests/TestSupport",
       swiftSettings: settings),
@@ -73,12 +82,26 @@ let package = Package(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
     .testTarget(name: "HostABITests", dependencies: ["HostABI"], swiftSettings: settings),
     .testTarget(
-      name: "LinuxHostTests", dependencies: ["HostABI", "LinuxHost"], swiftSettings: settings),
+      name: "SoftHostTests",
+      dependencies: [
+        "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "SoftHost",
+        "TestSupport",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "LinuxHostTests", dependencies: ["HostABI", "LinuxHost"],
+      swiftSettings: settings),
     .testTarget(
       name: "PCIeTests", dependencies: ["Hardware", "PCIe", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "PlacementTests", dependencies: ["Hardware", "PCIe", "Placement", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "IOMMUTests", dependencies: ["HostSystem", "Hardware", "IOMMU", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "InputAndFleetTests",

@@ -26,6 +26,7 @@ let package = Package(
         .product(name: "Commands", package: "Passage"),
         .product(name: "Hardware", package: "Passage"),
         .product(name: "HostSystem", package: "Passage"),
+        .product(name: "IOMMU", package: "Passage"),
         .product(name: "PCIe", package: "Passage"),
         .product(name: "Placement", package: "Passage"),
       ],

@@ -1,11 +1,15 @@
 import ArgumentParser
 import HostABI
 import LinuxHost
+import SoftHost
 
 /// Which kernel is tried.
 struct KernelChoice: ParsableArguments {
   @Flag(help: "The kernel that this program runs on.")
   var kernel = false
+
+  @Flag(help: "A server in memory, with devices that have PASIDs.")
+  var soft = false
 
   @Option(
     name: .customLong("device"),
@@ -19,7 +23,10 @@ struct KernelChoice: ParsableArguments {
 
   /// The kernel.
   func chosen() throws -> any HostKernel {
-    guard kernel else { throw ValidationError("say which kernel: --kernel") }
-    return LinuxKernel()
+    switch (soft, kernel) {
+    case (true, false): SoftwareHost.server(answersMockRequests: true).makeProcess()
+    case (false, true): LinuxKernel()
+    default: throw ValidationError("say which kernel: --soft or --kernel")
+    }
   }
 }

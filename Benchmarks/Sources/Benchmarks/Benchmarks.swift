@@ -34,6 +34,7 @@ enum Benchmarks {
     if isAll || only == "--text" { TextRows(setup).measure(into: &table) }
     if isAll || only == "--binary" { BinaryRows(setup).measure(into: &table) }
     if isAll || only == "--virtual" { VirtualRows(setup).measure(into: &table) }
+    if isAll || only == "--translation" { TranslationRows(setup).measure(into: &table) }
     return table
   }
 }

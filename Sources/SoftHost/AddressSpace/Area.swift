@@ -1,0 +1,51 @@
+/// One mapping of an address space: a range of I/O addresses over part of some pages.
+struct Area {
+  let start: UInt64
+  let last: UInt64
+  let pages: Pages
+  /// Where in the pages the area's first byte stands.
+  let offset: UInt64
+  let isReadable: Bool
+  let isWritable: Bool
+  /// The pages, held while any page table shows the area.
+  var pin: Pages.Pin?
+  /// Hardware queues that lie in the area and forbid that it goes.
+  var queues = 0
+  /// Times that a user of the address space holds pages of the area.
+  var holds = 0
+
+  var byteCount: UInt64 { last - start + 1 }
+
+  /// Calls `body` with each run of bytes that lie one after the other in host memory.
+  ///
+  /// The arguments are the run's first I/O address, the host address and the size in bytes. The
+  /// area's pages must be held.
+  func forEachRun(_ body: (UInt64, UInt64, UInt64) -> Void) {
+    guard let pin else { return }
+    // Bytes between the pin's first page and the area's first byte.
+    var skip = pages.pageOffset + offset - UInt64(pin.firstPage) << 12
+    var iova = start
+    var left = byteCount
+    for extent in pin.pages.extents where left > 0 {
+      let size = UInt64(extent.pageCount) << 12
+      guard skip < size else {
+        skip -= size
+        continue
+      }
+      let count = min(size - skip, left)
+      body(iova, extent.address + skip, count)
+      iova &+= count
+      left -= count
+      skip = 0
+    }
+  }
+
+  /// The host address of one byte of the area, whose pages must be held.
+  func hostAddress(of iova: UInt64) -> UInt64? {
+    var result: UInt64?
+    forEachRun { start, address, count in
+      if iova >= start, iova - start < count { result = address + (iova - start) }
+    }
+    return result
+  }
+}

@@ -1,0 +1,171 @@
+import HostABI
+import HostSystem
+
+/// The pages behind one MAP request; copies of the mapping share them.
+///
+/// Nothing is pinned until a page table needs it. What several mappings need at once is pinned, and
+/// charged, once.
+final class Pages {
+  /// Where the pages are.
+  enum Source {
+    /// Pages of a program's memory, from a page-aligned address.
+    case user(any CallerMemory, UInt64)
+    /// Pages of a memfd, from a page-aligned offset.
+    case file(MemoryFile, UInt64)
+    /// A file whose pages devices cannot have.
+    case unusable
+  }
+
+  /// Part of the pages, held for devices.
+  final class Pin {
+    let firstPage: Int
+    let pageCount: Int
+    let pages: PinnedPages
+    fileprivate(set) var uses = 1
+
+    init(_ firstPage: Int, _ pageCount: Int, _ pages: PinnedPages) {
+      self.firstPage = firstPage
+      self.pageCount = pageCount
+      self.pages = pages
+    }
+  }
+
+  let source: Source
+  /// Where in the first page the first byte stands.
+  let pageOffset: UInt64
+  let byteCount: UInt64
+  /// Whether devices may be allowed to write.
+  let isWritable: Bool
+  /// Who is charged for pinned pages, if anyone is.
+  var charged: Charge?
+
+  private var firstPin: Pin?
+  private var otherPins: [Pin] = []
+
+  init(
+    _ source: Source, pageOffset: UInt64, byteCount: UInt64, isWritable: Bool, charged: Charge?
+  ) {
+    self.source = source
+    self.pageOffset = pageOffset
+    self.byteCount = byteCount
+    self.isWritable = isWritable
+    self.charged = charged
+  }
+
+  /// What automatic placement aligns to: the user address, or the offset in the file.
+  var address: UInt64 {
+    switch source {
+    case .user(_, let page): page &+ pageOffset
+    case .file(_, let page): page &+ pageOffset
+    case .unusable: pageOffset
+    }
+  }
+
+  /// Whether the pages were mapped by file and can change hands between processes.
+  var isFile: Bool {
+    if case .user = source { false } else { true }
+  }
+
+  /// Holds the pages of some bytes.
+  ///
+  /// - Throws: `EFAULT` for absent or unwritable memory, `EINVAL` for a file that has no such pages,
+  ///   `ENOMEM` beyond the limit on locked memory.
+  func pin(from offset: UInt64, byteCount: UInt64) throws(LinuxErrno) -> Pin {
+    let first = Int((pageOffset + offset) >> 12)
+    let last = Int((pageOffset + offset + byteCount - 1) >> 12)
+    let count = last - first + 1
+    if let pin = pin(covering: first, count) {
+      pin.uses += 1
+      return pin
+    }
+    let pages = try hold(first, count)
+    try charged?.add(uncharged(first, count))
+    let pin = Pin(first, count, pages)
+    if firstPin == nil { firstPin = pin } else { otherPins.append(pin) }
+    return pin
+  }
+
+  /// Lets pages go that ``pin(from:byteCount:)`` held.
+  func unpin(_ pin: Pin) {
+    pin.uses -= 1
+    guard pin.uses == 0 else { return }
+    if firstPin === pin { firstPin = nil } else { otherPins.removeAll { $0 === pin } }
+    charged?.remove(uncharged(pin.firstPage, pin.pageCount))
+  }
+
+  /// How many different pages are held.
+  var pinnedPageCount: Int {
+    var pages = Set<Int>()
+    forEachPin { pages.formUnion($0.firstPage..<$0.firstPage + $0.pageCount) }
+    return pages.count
+  }
+
+  private func pin(covering first: Int, _ count: Int) -> Pin? {
+    if let pin = firstPin, pin.firstPage <= first,
+      pin.firstPage + pin.pageCount >= first + count
+    {
+      return pin
+    }
+    return otherPins.first {
+      $0.firstPage <= first && $0.firstPage + $0.pageCount >= first + count
+    }
+  }
+
+  private func forEachPin(_ body: (Pin) -> Void) {
+    if let firstPin { body(firstPin) }
+    for pin in otherPins { body(pin) }
+  }
+
+  /// How many of these pages no pin holds.
+  private func uncharged(_ first: Int, _ count: Int) -> Int {
+    guard firstPin != nil || !otherPins.isEmpty else { return count }
+    var covered: [ClosedRange<Int>] = []
+    forEachPin { pin in
+      let low = max(pin.firstPage, first)
+      let high = min(pin.firstPage + pin.pageCount, first + count) - 1
+      if low <= high { covered.append(low...high) }
+    }
+    covered.sort { $0.lowerBound < $1.lowerBound }
+    var held = 0
+    var next = first
+    for range in covered where range.upperBound >= next {
+      held += range.upperBound - max(next, range.lowerBound) + 1
+      next = range.upperBound + 1
+    }
+    return count - held
+  }
+
+  private func hold(_ first: Int, _ count: Int) throws(LinuxErrno) -> PinnedPages {
+    switch source {
+    case .user(let memory, let start):
+      return try memory.pin(
+        start &+ UInt64(first) << 12, pageCount: count, writable: isWritable)
+    case .file(let file, let start):
+      let from = start + UInt64(first) << 12
+      let end = from + UInt64(count) << 12
+      guard end <= (UInt64(file.byteCount) + Page.mask) & ~Page.mask else { throw .EINVAL }
+      return PinnedPages(
+        [.init(address: file.memory.address + from, pageCount: count)], keptBy: [file.memory])
+    case .unusable: throw .EINVAL
+    }
+  }
+}
+
+/// Who pays for pinned pages: a user or a process, up to a limit.
+final class Charge {
+  /// Pages charged.
+  private(set) var pageCount = 0
+  /// The most pages that may be charged.
+  var limit: Int
+
+  init(limit: Int) { self.limit = limit }
+
+  /// Charges pages; `ENOMEM` beyond the limit, and nothing is charged then.
+  func add(_ count: Int) throws(LinuxErrno) {
+    guard count <= limit - pageCount else { throw .ENOMEM }
+    pageCount += count
+  }
+
+  /// Takes a charge back.
+  func remove(_ count: Int) { pageCount -= count }
+}

@@ -1,0 +1,83 @@
+import HostABI
+
+/// What a group's devices are attached to within a context, by PASID; PASID 0 is the RID.
+///
+/// A million PASIDs are an ordinary case: an entry is one word of a sparse table.
+final class GroupAttachments {
+  let group: IOMMUGroup
+  /// The table's number in the lower half, and a bit a device of the group in the upper half.
+  private var entries = PASIDMap<UInt64>()
+  /// Devices by their bit.
+  private var devices: [DeviceObject?] = []
+
+  init(_ group: IOMMUGroup) { self.group = group }
+
+  /// The most devices of one group that can be bound at once.
+  static let deviceLimit = 32
+
+  /// Gives a device its bit; `ENOSPC` beyond ``deviceLimit``.
+  func add(_ device: DeviceObject) throws(LinuxErrno) {
+    if let free = devices.firstIndex(where: { $0 == nil }) {
+      devices[free] = device
+      device.bit = free
+    } else {
+      guard devices.count < Self.deviceLimit else { throw .ENOSPC }
+      device.bit = devices.count
+      devices.append(device)
+    }
+  }
+
+  /// Takes a device's bit.
+  func remove(_ device: DeviceObject) { devices[device.bit] = nil }
+
+  /// Whether no device is bound.
+  var isEmpty: Bool { devices.allSatisfy { $0 == nil } }
+
+  /// The number of the table that a PASID is attached to.
+  func tableID(_ pasid: UInt32) -> UInt32? {
+    entries[pasid].map { UInt32(truncatingIfNeeded: $0) }
+  }
+
+  /// Whether a device itself is attached.
+  func holds(_ device: DeviceObject, _ pasid: UInt32) -> Bool {
+    entries[pasid].map { $0 >> UInt64(32 + device.bit) & 1 == 1 } ?? false
+  }
+
+  /// How many devices are attached.
+  func deviceCount(_ pasid: UInt32) -> Int {
+    entries[pasid].map { ($0 >> 32).nonzeroBitCount } ?? 0
+  }
+
+  /// The devices that are attached.
+  func attached(_ pasid: UInt32) -> [DeviceObject] {
+    let bits = (entries[pasid] ?? 0) >> 32
+    return devices.indices.compactMap { bits >> UInt64($0) & 1 == 1 ? devices[$0] : nil }
+  }
+
+  /// Whether anything but the RID is attached.
+  var hasPASIDs: Bool { entries.count > (entries[0] == nil ? 0 : 1) }
+
+  /// Notes that a device is attached to a table.
+  func insert(_ device: DeviceObject, _ pasid: UInt32, _ tableID: UInt32) {
+    let devices = ((entries[pasid] ?? 0) >> 32) | (1 << UInt64(device.bit))
+    _ = entries.updateValue((devices << 32) | UInt64(tableID), for: pasid)
+  }
+
+  /// Notes that all attached devices moved to another table.
+  func move(_ pasid: UInt32, to tableID: UInt32) {
+    guard let entry = entries[pasid] else { return }
+    _ = entries.updateValue((entry & ~0xFFFF_FFFF) | UInt64(tableID), for: pasid)
+  }
+
+  /// Notes that a device is detached, and tells whether it was the last.
+  func remove(_ device: DeviceObject, _ pasid: UInt32) -> Bool {
+    guard let entry = entries[pasid] else { return false }
+    let left = entry & ~(1 << UInt64(32 + device.bit))
+    if left >> 32 == 0 {
+      _ = entries.removeValue(for: pasid)
+    } else {
+      _ = entries.updateValue(left, for: pasid)
+    }
+    return left >> 32 == 0
+  }
+}

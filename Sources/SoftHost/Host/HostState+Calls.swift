@@ -1,0 +1,97 @@
+import HostABI
+import HostSystem
+
+/// System calls on open files, by what the file is.
+extension HostState {
+  func ioctl(
+    _ descriptor: Int32, _ request: UInt32, _ argument: UInt64, by caller: Caller
+  ) throws(LinuxErrno) -> Int32 {
+    switch try caller.file(descriptor).kind {
+    case .context(let context): try context.ioctl(request, argument, by: caller)
+    case .device(let device): try device.ioctl(request, argument, by: caller, host: self)
+    case .group, .faults, .events, .counter, .memory: throw .ENOTTY
+    }
+  }
+
+  func read(
+    _ descriptor: Int32, _ address: UInt64, _ count: Int, at offset: UInt64?, by caller: Caller
+  ) throws(LinuxErrno) -> Int {
+    guard count >= 0 else { throw .EINVAL }
+    switch try caller.file(descriptor).kind {
+    case .faults(let queue):
+      guard offset ?? 0 == 0 else { throw .ESPIPE }
+      return try queue.read(caller.memory, address, count)
+    case .events(let queue):
+      guard offset ?? 0 == 0 else { throw .ESPIPE }
+      return try queue.read(caller.memory, address, count)
+    case .device(let device):
+      return try device.read(address, count, at: offset ?? 0, by: caller)
+    case .counter(let counter):
+      guard offset == nil else { throw .ESPIPE }
+      guard count >= 8 else { throw .EINVAL }
+      try caller.memory.store(CounterValue(try counter.take()), at: address)
+      return 8
+    case .memory(let file):
+      let start = Int(min(offset ?? 0, UInt64(file.byteCount)))
+      let part = min(count, file.byteCount - start)
+      try caller.memory.store(file.memory.read(at: start, count: part), at: address)
+      return part
+    case .context, .group: throw .EINVAL
+    }
+  }
+
+  func write(
+    _ descriptor: Int32, _ address: UInt64, _ count: Int, at offset: UInt64?, by caller: Caller
+  ) throws(LinuxErrno) -> Int {
+    guard count >= 0 else { throw .EINVAL }
+    switch try caller.file(descriptor).kind {
+    case .faults(let queue):
+      guard offset ?? 0 == 0 else { throw .ESPIPE }
+      return try queue.write(caller.memory, address, count)
+    case .device(let device):
+      return try device.write(address, count, at: offset ?? 0, by: caller)
+    case .counter(let counter):
+      guard offset == nil else { throw .ESPIPE }
+      guard count >= 8 else { throw .EINVAL }
+      try counter.add(try caller.memory.load(CounterValue.self, at: address).value)
+      return 8
+    case .memory(let file):
+      let start = Int(min(offset ?? 0, UInt64(file.byteCount)))
+      let part = min(count, file.byteCount - start)
+      guard part > 0 || count == 0 else { throw .ENOSPC }
+      file.memory.write(try caller.memory.load(part, at: address), at: start)
+      return part
+    case .events, .context, .group: throw .EINVAL
+    }
+  }
+
+  func poll(_ descriptor: Int32, by caller: Caller) throws(LinuxErrno) -> Readiness {
+    switch try caller.file(descriptor).kind {
+    case .faults(let queue): queue.isReadable ? [.readable, .writable] : .writable
+    case .events(let queue): queue.isReadable ? .readable : []
+    case .counter(let counter): counter.isSignalled ? [.readable, .writable] : .writable
+    // Files without a poll operation are always ready.
+    case .context, .device, .group, .memory: [.readable, .writable]
+    }
+  }
+
+  /// The memory file that a mapping is wanted of.
+  func mappable(
+    _ descriptor: Int32, _ offset: UInt64, _ byteCount: Int, by caller: Caller
+  ) throws(LinuxErrno) -> MemoryFile {
+    guard case .memory(let file) = try caller.file(descriptor).kind else { throw .ENODEV }
+    let size = UInt64(file.memory.byteCount)
+    guard offset & Page.mask == 0, byteCount > 0, offset < size, UInt64(byteCount) <= size - offset
+    else { throw .EINVAL }
+    return file
+  }
+}
+
+/// The eight bytes of an eventfd.
+private struct CounterValue: WireStructure {
+  var value: UInt64 = 0
+
+  init() {}
+
+  init(_ value: UInt64) { self.value = value }
+}

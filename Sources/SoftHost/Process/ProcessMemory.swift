@@ -1,0 +1,219 @@
+package import HostABI
+import HostSystem
+import Synchronization
+
+/// The memory of a program that runs in this process.
+///
+/// Addresses are real ones, but only what was given out here is reached: any other address answers
+/// `EFAULT`. Pages that a device holds stay alive after they were released, as pinned pages do.
+package final class ProcessMemory: CallerMemory {
+  /// Pages with one protection, backed by part of a mapping.
+  struct Region {
+    var start: UInt64
+    var last: UInt64
+    var protection: MemoryProtection
+    let backing: AnonymousMemory
+    /// The address of the region's first byte in the backing.
+    var offset: Int
+
+    var isReadable: Bool { !protection.isEmpty }
+    var isWritable: Bool { protection.contains(.write) }
+  }
+
+  /// Ascending and disjoint; the lock protects only the list.
+  private let regions = Mutex<[Region]>([])
+
+  package init() {}
+
+  package func load<Structure: WireStructure>(
+    _ type: Structure.Type, at address: UInt64
+  ) throws(LinuxErrno) -> Structure {
+    let count = Structure.byteCount
+    if let (backing, offset) = span(address, count, writing: false) {
+      return backing.load(type, at: offset)
+    }
+    return StructureBytes.load(type, from: try load(count, at: address), zero: Structure())
+  }
+
+  package func store<Structure: WireStructure>(
+    _ structure: Structure, at address: UInt64
+  ) throws(LinuxErrno) {
+    if let (backing, offset) = span(address, Structure.byteCount, writing: true) {
+      return backing.store(structure, at: offset)
+    }
+    try store(StructureBytes.bytes(of: structure), at: address)
+  }
+
+  package func load(_ byteCount: Int, at address: UInt64) throws(LinuxErrno) -> [UInt8] {
+    if byteCount == 0 { return [] }
+    let parts = try parts(address, byteCount, writing: false)
+    if parts.count == 1 { return parts[0].0.read(at: parts[0].1, count: byteCount) }
+    var bytes: [UInt8] = []
+    for (backing, offset, count) in parts { bytes += backing.read(at: offset, count: count) }
+    return bytes
+  }
+
+  package func store(_ bytes: [UInt8], at address: UInt64) throws(LinuxErrno) {
+    if bytes.isEmpty { return }
+    let parts = try parts(address, bytes.count, writing: true)
+    if parts.count == 1 { return parts[0].0.write(bytes, at: parts[0].1) }
+    var done = 0
+    for (backing, offset, count) in parts {
+      backing.write([UInt8](bytes[done..<done + count]), at: offset)
+      done += count
+    }
+  }
+
+  package func pin(
+    _ address: UInt64, pageCount: Int, writable: Bool
+  ) throws(LinuxErrno) -> PinnedPages {
+    guard pageCount > 0, pageCount <= Int.max >> 12 else { throw .EFAULT }
+    let parts = try parts(address, pageCount << 12, writing: writable)
+    return PinnedPages(
+      parts.map { .init(address: $0.0.address + UInt64($0.1), pageCount: $0.2 >> 12) },
+      keptBy: parts.map { $0.0 })
+  }
+
+  /// The one backing that holds all the bytes, or none.
+  private func span(
+    _ address: UInt64, _ count: Int, writing: Bool
+  ) -> (AnonymousMemory, Int)? {
+    let (last, wraps) = address.addingReportingOverflow(UInt64(count - 1))
+    if wraps { return nil }
+    return regions.withLock { regions in
+      guard let index = Self.index(of: address, in: regions) else { return nil }
+      let region = regions[index]
+      guard last <= region.last, writing ? region.isWritable : region.isReadable else { return nil }
+      return (region.backing, region.offset + Int(address - region.start))
+    }
+  }
+
+  /// The backings of a range, which may cross from region to region.
+  private func parts(
+    _ address: UInt64, _ count: Int, writing: Bool
+  ) throws(LinuxErrno) -> [(AnonymousMemory, Int, Int)] {
+    let (last, wraps) = address.addingReportingOverflow(UInt64(count - 1))
+    if wraps { throw .EFAULT }
+    let parts: [(AnonymousMemory, Int, Int)]? = regions.withLock { regions in
+      var parts: [(AnonymousMemory, Int, Int)] = []
+      var at = address
+      while true {
+        guard let index = Self.index(of: at, in: regions) else { return nil }
+        let region = regions[index]
+        guard writing ? region.isWritable : region.isReadable else { return nil }
+        let end = min(last, region.last)
+        parts.append((region.backing, region.offset + Int(at - region.start), Int(end - at) + 1))
+        if end == last { return parts }
+        at = end + 1
+      }
+    }
+    guard let parts else { throw .EFAULT }
+    return parts
+  }
+
+  /// The index of the region that holds an address.
+  private static func index(of address: UInt64, in regions: [Region]) -> Int? {
+    var low = 0
+    var high = regions.count
+    while low < high {
+      let middle = (low + high) / 2
+      if regions[middle].last < address { low = middle + 1 } else { high = middle }
+    }
+    guard low < regions.count, regions[low].start <= address else { return nil }
+    return low
+  }
+}
+
+extension ProcessMemory {
+  /// Maps fresh pages.
+  func allocate(_ byteCount: Int, _ protection: MemoryProtection) throws(LinuxErrno) -> UInt64 {
+    guard let backing = try? AnonymousMemory(byteCount: byteCount) else {
+      throw byteCount > 0 ? .ENOMEM : .EINVAL
+    }
+    return map(backing, offset: 0, backing.byteCount, protection)
+  }
+
+  /// Shows part of a backing at its own address.
+  ///
+  /// Two views of one backing would overlap, so a second one takes the place of the first.
+  func map(
+    _ backing: AnonymousMemory, offset: Int, _ byteCount: Int, _ protection: MemoryProtection
+  ) -> UInt64 {
+    let start = backing.address + UInt64(offset)
+    let region = Region(
+      start: start, last: start + UInt64(byteCount) - 1, protection: protection, backing: backing,
+      offset: offset)
+    regions.withLock { regions in
+      Self.cut(start, region.last, out: &regions)
+      let index = regions.firstIndex { $0.start > start } ?? regions.count
+      regions.insert(region, at: index)
+    }
+    return start
+  }
+
+  /// Changes the protection of pages; `ENOMEM` when some are absent, as `mprotect(2)` says.
+  func protect(
+    _ address: UInt64, _ byteCount: Int, _ protection: MemoryProtection
+  ) throws(LinuxErrno) {
+    let last = try Self.last(address, byteCount)
+    let isWhole = regions.withLock { regions in
+      let found = Self.cut(address, last, out: &regions)
+      for var part in found {
+        part.protection = protection
+        let index = regions.firstIndex { $0.start > part.start } ?? regions.count
+        regions.insert(part, at: index)
+      }
+      return found.reduce(0) { $0 + ($1.last - $1.start + 1) } == last - address + 1
+    }
+    if !isWhole { throw .ENOMEM }
+  }
+
+  /// Unmaps pages; absent ones are no error.
+  func release(_ address: UInt64, _ byteCount: Int) throws(LinuxErrno) {
+    let last = try Self.last(address, byteCount)
+    // The backings go away outside of the lock.
+    _ = regions.withLock { Self.cut(address, last, out: &$0) }
+  }
+
+  private static func last(_ address: UInt64, _ byteCount: Int) throws(LinuxErrno) -> UInt64 {
+    guard address & Page.mask == 0, byteCount > 0 else { throw .EINVAL }
+    let whole = (UInt64(byteCount) &+ Page.mask) & ~Page.mask
+    let (last, wraps) = address.addingReportingOverflow(whole &- 1)
+    if wraps { throw .EINVAL }
+    return last
+  }
+
+  /// Takes a range of addresses out of the list, splitting what it cuts.
+  @discardableResult
+  private static func cut(
+    _ start: UInt64, _ last: UInt64, out regions: inout [Region]
+  ) -> [Region] {
+    var removed: [Region] = []
+    var kept: [Region] = []
+    kept.reserveCapacity(regions.count + 1)
+    for region in regions {
+      guard region.start <= last, region.last >= start else {
+        kept.append(region)
+        continue
+      }
+      var inner = region
+      if region.start < start {
+        var below = region
+        below.last = start - 1
+        kept.append(below)
+        inner.offset += Int(start - region.start)
+        inner.start = start
+      }
+      if region.last > last {
+        inner.last = last
+        var above = region
+        above.offset += Int(last + 1 - region.start)
+        above.start = last + 1
+        kept.append(above)
+      }
+      removed.append(inner)
+    }
+    regions = kept
+    return removed
+  }
+}

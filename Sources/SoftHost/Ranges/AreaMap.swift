@@ -1,0 +1,54 @@
+/// Ranges of addresses that do not overlap, in order, each with a small value.
+///
+/// The mappings of an I/O address space are such a map. It is a B+ tree with up to 64 entries a node;
+/// the nodes lie in flat arrays that grow and are used again, so a change allocates nothing unless
+/// an array has to grow. Every node knows the longest gap among its areas, so that a search for a
+/// free place does not walk them all. An area takes 16 bytes and its value, twice that when changes
+/// at random places have left the nodes half full.
+///
+/// Ranges include both ends and may touch 0 and 2^64 - 1. Looking up and changing one area costs
+/// O(log count).
+public struct AreaMap<Value: BitwiseCopyable> {
+  /// A range and its value.
+  public struct Area {
+    /// The addresses, both ends included.
+    public let range: ClosedRange<UInt64>
+    /// What was stored with it.
+    public let value: Value
+
+    @inlinable
+    init(range: ClosedRange<UInt64>, value: Value) {
+      self.range = range
+      self.value = value
+    }
+  }
+
+  @usableFromInline var leaves = AreaLeaves<Value>()
+  @usableFromInline var branches = AreaBranches()
+  /// A leaf when `height` is 0; `NodeKeys.none` when there are no areas.
+  @usableFromInline var root = NodeKeys.none
+  /// The levels of branches above the leaves.
+  @usableFromInline var height = 0
+  /// What the root would tell a parent.
+  @usableFromInline var whole = AreaSummary(first: 0, last: 0, gap: 0)
+
+  @usableFromInline var areaCount = 0
+
+  /// Makes a map without areas, which takes no memory.
+  @inlinable public init() {}
+
+  /// The number of areas.
+  @inlinable public var count: Int { areaCount }
+
+  /// Whether there are no areas.
+  @inlinable public var isEmpty: Bool { count == 0 }
+
+  /// Removes all areas and gives their memory back.
+  public mutating func removeAll() { self = Self() }
+}
+
+extension AreaMap: Sendable where Value: Sendable {}
+
+extension AreaMap.Area: Sendable where Value: Sendable {}
+
+extension AreaMap.Area: Equatable where Value: Equatable {}

@@ -1,0 +1,157 @@
+# Boots the lab's kernel with one program in it: sourced by run.
+
+# boot PROGRAM ARGS...: runs it in the guest and exits with its exit code.
+boot() {
+  local begun=$SECONDS
+  work="$(mktemp -d)"
+  emulator=''
+  copiers=()
+  trap end_boot EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+
+  pack "$@" >"$work/initrd"
+  choose_machine
+  local more
+  read -ra more <<<"$qemu_args"
+  mkfifo "$work/stdout" "$work/stderr"
+  cat "$work/stdout" &
+  copiers+=($!)
+  cat "$work/stderr" >&2 &
+  copiers+=($!)
+
+  # The kernel checks at boot that a timer tick arrives in time; an emulator on a busy machine
+  # fails that now and then, and has nothing to gain from it.
+  local always=(console=ttyS0 loglevel=5 no_timer_check panic=-1 oops=panic hugepages=128)
+  local libraries="$system/usr/lib/x86_64-linux-gnu"
+  # The emulator runs with its own Debian's loader and libraries: no chroot, nothing mounted, and
+  # every path means what it means here.
+  timeout --kill-after=5 "$timeout" \
+    "$system/usr/lib64/ld-linux-x86-64.so.2" --library-path "$libraries" \
+    "$system/usr/bin/qemu-system-x86_64" \
+    -L "$system/usr/share/seabios" -L "$system/usr/share/qemu" \
+    -nodefaults -no-user-config -display none -monitor none -no-reboot \
+    -accel tcg,thread=multi -cpu max -smp 2 -m 2G "${hardware[@]}" \
+    -kernel "$kernel/bzImage" -initrd "$work/initrd" \
+    -append "${always[*]} $iommu_args $kernel_args" \
+    -serial "file:$work/serial" \
+    -device virtio-serial-pci,id=ports,max_ports=8 \
+    "${ports[@]}" "${more[@]}" </dev/null >"$work/emulator" 2>&1 &
+  emulator=$!
+  local ended=0
+  wait "$emulator" || ended=$?
+  emulator=''
+  # A guest that never opened its ports leaves the copiers waiting for a first writer.
+  : 1<>"$work/stdout" 2<>"$work/stderr"
+  wait "${copiers[@]}" || true
+  copiers=()
+
+  if [[ -n "$log" ]]; then
+    # All messages if the guest lived to send them, else what reached the console.
+    if [[ -s "$work/kernel" ]]; then cp "$work/kernel" "$log"; else cp "$work/serial" "$log"; fi
+  fi
+  if [[ -s "$work/code" ]]; then
+    # A program that makes the kernel complain has found something, whatever it says itself.
+    if grep -qE 'WARNING:|BUG:|Oops|call trace' "$work/serial"; then
+      say "the kernel complained:"
+      cat "$work/serial" >&2
+    fi
+    if [[ -n "$out" ]]; then
+      mkdir -p "$out"
+      tar -C "$out" -xf "$work/out"
+    fi
+    exit "$(<"$work/code")"
+  fi
+  cat "$work/emulator" "$work/serial" >&2 2>/dev/null || true
+  if [[ "$ended" == 124 || "$ended" == 137 ]]; then
+    say "no end after $timeout s"
+    exit 124
+  fi
+  [[ "$ended" == 0 ]] || say "the emulator ended with $ended"
+  say "the kernel stopped on its own after $((SECONDS - begun)) s"
+  exit 125
+}
+
+end_boot() {
+  local process
+  for process in $emulator ${copiers[@]+"${copiers[@]}"}; do
+    kill "$process" 2>/dev/null || true
+  done
+  rm -rf --one-file-system "$work"
+}
+
+# The initial file system: busybox, init, the program and its files.
+pack() {
+  local root="$work/root" file host guest word quoted
+  mkdir -p "$root"/{bin,dev,proc,sys,tmp,out,lab}
+  cp "$system/usr/bin/busybox" "$root/bin/busybox"
+  cp "$lab/init" "$root/init"
+  guest="/$(basename "$1")"
+  [[ ! -e "$root$guest" ]] || fail "the guest has its own $guest: call the program something else"
+  cp "$1" "$root$guest"
+  chmod 755 "$root/init" "$root$guest"
+  quoted="'$guest'"
+  for word in "${@:2}"; do quoted+=" '${word//\'/\'\\\'\'}'"; done
+  printf 'exec %s\n' "$quoted" >"$root/lab/command"
+  [[ -z "$out" ]] || : >"$root/lab/wants-out"
+  for file in ${files[@]+"${files[@]}"}; do
+    host="${file%%:*}"
+    guest="/$(basename "$host")"
+    [[ "$file" != *:* ]] || guest="${file#*:}"
+    [[ -f "$host" ]] || fail "no file $host"
+    mkdir -p "$root/$(dirname "$guest")"
+    cp "$host" "$root/$guest"
+  done
+  (cd "$root" && find . | "$system/usr/bin/busybox" cpio -o -H newc 2>/dev/null)
+}
+
+# Sets hardware, ports and iommu_args.
+choose_machine() {
+  local name
+  iommu_args='intel_iommu=off amd_iommu=off'
+  hardware=(-machine q35)
+  case "$machine" in
+    vtd)
+      hardware+=(-device "$(vtd),scalable-mode=on,fsts=on,svm=on,pasid-bits=20")
+      iommu_args='intel_iommu=on,sm_on'
+      ;;
+    vtd-second-stage)
+      hardware+=(-device "$(vtd),scalable-mode=on,pasid-bits=20")
+      iommu_args='intel_iommu=on,sm_on'
+      ;;
+    vtd-legacy)
+      hardware+=(-device "$(vtd)")
+      iommu_args='intel_iommu=on,sm_off'
+      ;;
+    amd)
+      hardware+=(-device amd-iommu,device-iotlb=on,dma-remap=on,intremap=on)
+      iommu_args='amd_iommu=pgtbl_v1'
+      ;;
+    none) ;;
+    *) fail "no machine is named $machine" ;;
+  esac
+  hardware+=(
+    # Endpoints below root ports of their own: each has an IOMMU group to itself.
+    -device pcie-root-port,id=port1,chassis=1,addr=4
+    -device pcie-root-port,id=port2,chassis=2,addr=5
+    -device pcie-root-port,id=port3,chassis=3,addr=6
+    -device pcie-root-port,id=port4,chassis=4,addr=7
+    -device nvme,serial=lab,bus=port1
+    -device e1000e,bus=port2
+    -device igb,bus=port3
+    -device virtio-net-pci,bus=port4,disable-legacy=on,iommu_platform=on,ats=on
+    # A device whose DMA a program starts with three register writes.
+    -device edu,addr=8,dma_mask=0xffffffffffffffff
+    # Two behind a conventional bridge share a group.
+    -device pcie-pci-bridge,id=shared,addr=9
+    -device edu,bus=shared,addr=1,dma_mask=0xffffffffffffffff
+    -device e1000,bus=shared,addr=2
+  )
+  ports=()
+  for name in stdout stderr code kernel out; do
+    ports+=(-chardev "file,id=$name,path=$work/$name"
+      -device "virtserialport,bus=ports.0,chardev=$name,name=$name")
+  done
+}
+
+vtd() { printf 'intel-iommu,intremap=on,device-iotlb=on,caching-mode=on'; }

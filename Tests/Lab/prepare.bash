@@ -1,0 +1,125 @@
+# Makes what a boot needs, once: sourced by run.
+#
+# The cache holds folders named after a hash of all that went into them. Each is built under
+# another name and renamed when it is whole, so an interrupted run leaves nothing that a later
+# one could take for a result.
+#   system-HASH   a Debian with QEMU, a compiler, and the kernel's source unpacked
+#   kernel-HASH   bzImage, its configuration, the kernel's own test programs
+
+# Count up when a step below changes in a way that the hashes do not see.
+recipe=1
+suite=trixie
+kernel_package=linux-source-7.2
+packages=(
+  # What a boot needs.
+  qemu-system-x86 qemu-system-data seabios busybox-static
+  # What the kernel and its tests are built from, and with.
+  "$kernel_package" gcc libc6-dev make bc flex bison libelf-dev libcap-dev xz-utils rsync
+)
+
+# hash WORD...: a short name for these words.
+hash() { printf '%s\n' "$@" | sha256sum | cut -c1-16; }
+
+# Sets system, kernel and source to folders that exist.
+prepare() {
+  [[ "$(uname -sm)" == "Linux x86_64" ]] || skip "the lab's programs are for Linux on x86-64"
+  mkdir -p "$cache" 2>/dev/null && [[ -w "$cache" ]] || skip "cannot write $cache"
+  # One at a time: a second run waits here and then finds everything made.
+  exec {lock}>"$cache/lock"
+  flock --nonblock "$lock" || {
+    say "waiting for another run that prepares"
+    flock "$lock"
+  }
+  rm -rf --one-file-system "$cache"/partial-*
+  system="$cache/system-$(hash "$recipe" "$suite" "${packages[@]}")"
+  [[ -d "$system" ]] || make_system
+  local version
+  version="$(<"$system/kernel-version")"
+  kernel="$cache/kernel-$(hash "$recipe" "$version" "$(<"$system/compiler-version")" \
+    "$(grep ^CONFIG_ "$lab/kernel.config")" "$(<"$lab/build-kernel")")"
+  source="$system/usr/src/$kernel_package"
+  [[ -d "$kernel" ]] || make_kernel
+  exec {lock}>&-
+}
+
+# logged FILE COMMAND...: runs it with its messages in a file. If this run is ended, so is it, with
+# all that it started.
+logged() {
+  setsid "${@:2}" >"$1" 2>&1 </dev/null &
+  local child=$! ended=0
+  # shellcheck disable=SC2064 # The child is known now.
+  trap "kill -- -$child 2>/dev/null; exit 143" INT TERM HUP
+  wait "$child" || ended=$?
+  trap - INT TERM HUP
+  return "$ended"
+}
+
+make_system() {
+  local begun=$SECONDS partial="$cache/partial-system" mirror keyring
+  [[ "$(id -u)" == 0 ]] || skip "not root: no Debian can be unpacked here"
+  command -v apt-get >/dev/null || skip "no apt here"
+  if ! command -v mmdebstrap >/dev/null; then
+    say "installing mmdebstrap"
+    logged "$cache/apt.log" sh -c \
+      'apt-get update && apt-get install -y --no-install-recommends mmdebstrap' ||
+      skip "mmdebstrap cannot be installed: see $cache/apt.log"
+  fi
+  # The machine's own mirror: whatever it takes Debian's packages from.
+  mirror="$(apt-get indextargets --format '$(REPO_URI)' \
+    'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | sed -n 1p)"
+  [[ -n "$mirror" ]] || skip "apt knows no Debian mirror; is 'apt-get update' needed?"
+  keyring="$(debian_keyring)"
+  [[ -n "$keyring" ]] || skip "no keyring that Debian's packages are signed by"
+  say "unpacking Debian $suite with QEMU and the kernel's source"
+  local line="deb [signed-by=$keyring] $mirror"
+  logged "$cache/system.log" mmdebstrap --mode=root --variant=apt --keyring="$keyring" \
+    --aptopt="APT::Default-Release \"$suite-backports\"" \
+    --aptopt='APT::Install-Recommends "false"' \
+    --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --include="$(IFS=,; printf '%s' "${packages[*]}")" \
+    "$suite" "$partial" "$line $suite main" "$line $suite-backports main" ||
+    skip "Debian cannot be unpacked: see $cache/system.log"
+  tar -C "$partial/usr/src" -xf "$partial/usr/src/$kernel_package.tar.xz"
+  rm -rf "$partial/usr/src/$kernel_package.tar.xz" "$partial"/var/lib/apt/lists/*
+  chroot "$partial" dpkg-query -W -f '${Version}\n' "$kernel_package" \
+    >"$partial/kernel-version"
+  chroot "$partial" gcc --version | sed -n 1p >"$partial/compiler-version"
+  mv "$partial" "$system"
+  say "Debian is there after $((SECONDS - begun)) s"
+}
+
+# The file that signs Debian's packages on this machine.
+debian_keyring() {
+  local file
+  for file in $(sed -n 's/^Signed-By:[[:space:]]*\(\/[^[:space:]]*\).*/\1/Ip' \
+    /etc/apt/sources.list.d/*.sources 2>/dev/null | grep -i debian) \
+    /usr/share/keyrings/debian-archive-keyring.{pgp,gpg}; do
+    if [[ -f "$file" ]]; then
+      printf '%s\n' "$file"
+      return
+    fi
+  done
+}
+
+make_kernel() {
+  local begun=$SECONDS partial="$system/partial-kernel" jobs
+  [[ "$(id -u)" == 0 ]] || skip "not root: the kernel cannot be built in its folder"
+  jobs="$(nproc)"
+  rm -rf "$partial"
+  mkdir "$partial"
+  cp "$lab/kernel.config" "$lab/build-kernel" "$partial/"
+  say "building Linux $(<"$system/kernel-version"), about seven minutes on two cores"
+  # A mount namespace of its own, because objtool wants /proc and nothing is to stay mounted.
+  # shellcheck disable=SC2016 # The inner shell's own arguments.
+  logged "$cache/kernel.log" unshare --mount sh -c \
+    'mount -t proc proc "$1/proc" && exec chroot "$1" /bin/sh "$2" "$3" "$4"' \
+    - "$system" /partial-kernel/build-kernel "/usr/src/$kernel_package" "$jobs" ||
+    { say "the kernel does not build: see $cache/kernel.log"; exit 1; }
+  rm -rf "$cache/partial-kernel"
+  mkdir "$cache/partial-kernel"
+  mv "$partial"/result/* "$cache/partial-kernel/"
+  rm -rf "$partial"
+  mv "$cache/partial-kernel" "$kernel"
+  say "the kernel is there after $((SECONDS - begun)) s"
+}
