@@ -207,9 +207,10 @@ extension ConformanceSuite {
       try c.fault(device)
       b.equal(try b.readFaults(fault.descriptor).map(\.deviceID), [second.id, device.id], "order")
     },
-    ConformanceCase("a fault table on a VFIO device without page requests", needs: .vtd) { b in
+    ConformanceCase("a fault table on a VFIO device without page requests", needs: .vtdWithoutPRI) {
+      b in
       let c = try b.context()
-      let (device, id) = try b.bound(.vtd, to: c)
+      let (device, id) = try b.bound(.vtdWithoutPRI, to: c)
       let fault = try c.faultQueue()
       let hwpt = try c.hwpt(id, on: try c.ioas(), .faultIDValid, fault: fault.id)
       b.fails(.ENODEV) { try device.attach(hwpt) }

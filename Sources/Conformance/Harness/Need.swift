@@ -22,6 +22,8 @@ package enum Need: String, Hashable, Sendable, CaseIterable {
   case interruptWindow = "a VFIO device with an interrupt window"
   /// A VFIO device behind a VT-d unit.
   case vtd = "a VFIO device behind a VT-d unit"
+  /// A VFIO device that makes no page requests, behind a VT-d unit.
+  case vtdWithoutPRI = "a VFIO device without page requests behind a VT-d unit"
   /// A VFIO device behind a VT-d unit that nests.
   case vtdNesting = "a VFIO device behind a VT-d unit that nests"
   /// A VFIO device with PASIDs behind a VT-d unit that nests.
