@@ -6,7 +6,7 @@ import HostABI
 final class GroupAttachments {
   let group: IOMMUGroup
   /// The table's number in the lower half, and a bit a device of the group in the upper half.
-  private var entries = PASIDMap<UInt64>()
+  private var entries = InPlace(PASIDMap<UInt64>())
   /// Entries of numbers that no PASID has; they can be noted for devices without PASIDs.
   private var highEntries: [UInt32: UInt64] = [:]
   /// Devices by their bit.
@@ -36,7 +36,7 @@ final class GroupAttachments {
   var isEmpty: Bool { devices.allSatisfy { $0 == nil } }
 
   private func entry(_ pasid: UInt32) -> UInt64? {
-    pasid < NumberSet.limit ? entries[pasid] : highEntries[pasid]
+    pasid < NumberSet.limit ? entries.value[pasid] : highEntries[pasid]
   }
 
   private func setEntry(_ pasid: UInt32, _ entry: UInt64?) {
@@ -45,9 +45,9 @@ final class GroupAttachments {
       return
     }
     if let entry {
-      entries.updateValue(entry, for: pasid)
+      entries.value.updateValue(entry, for: pasid)
     } else {
-      entries.removeValue(for: pasid)
+      entries.value.removeValue(for: pasid)
     }
   }
 
@@ -74,11 +74,11 @@ final class GroupAttachments {
 
   /// Whether anything but the RID is attached.
   var hasPASIDs: Bool {
-    entries.count > (entries[0] == nil ? 0 : 1) || !highEntries.isEmpty
+    entries.value.count > (entries.value[0] == nil ? 0 : 1) || !highEntries.isEmpty
   }
 
   /// All that is attached but the RID, ascending.
-  var pasids: [UInt32] { entries.map(\.pasid).filter { $0 != 0 } + highEntries.keys.sorted() }
+  var pasids: [UInt32] { entries.value.map(\.pasid).filter { $0 != 0 } + highEntries.keys.sorted() }
 
   /// Notes that a device is attached to a table.
   func insert(_ device: DeviceObject, _ pasid: UInt32, _ tableID: UInt32) {
@@ -99,4 +99,14 @@ final class GroupAttachments {
     setEntry(pasid, left >> 32 == 0 ? nil : left)
     return left >> 32 == 0
   }
+}
+
+/// A value of a class's property that is used where it stands.
+///
+/// Calling a method on a copyable property of a class copies it first, which counts a reference for
+/// each of its arrays; this one cannot be copied.
+struct InPlace<Value>: ~Copyable {
+  var value: Value
+
+  init(_ value: Value) { self.value = value }
 }
