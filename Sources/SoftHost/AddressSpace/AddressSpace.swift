@@ -87,7 +87,7 @@ extension AddressSpace {
     areas[Int(index)] = nil
     freeAreas.append(index)
     for table in tables { table.hide(area.start, area.last) }
-    if let pin = area.pin { area.pages.unpin(pin) }
+    area.unpin()
   }
 
   /// Puts mappings of the same pages in the place of one, without hiding anything from devices.
@@ -102,7 +102,7 @@ extension AddressSpace {
       }
       store(part)
     }
-    if let pin = area.pin { area.pages.unpin(pin) }
+    area.unpin()
   }
 
   private func store(_ area: Area) {
@@ -258,8 +258,8 @@ extension AddressSpace {
 
   private func unpinAll() {
     for index in areas.indices {
-      guard let area = areas[index], let pin = area.pin else { continue }
-      area.pages.unpin(pin)
+      guard let area = areas[index], area.pin != nil else { continue }
+      area.unpin()
       areas[index]?.pin = nil
     }
   }
