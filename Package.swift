@@ -70,7 +70,7 @@ let package = Package(
     .executableTarget(
       name: "passage-conformance",
       dependencies: [
-        "Conformance", "HostABI", "LinuxHost", "SoftHost",
+        "Conformance", "HostABI", "HostSystem", "LinuxHost", "SoftHost",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -89,7 +89,7 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient"],
+      name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient", "SoftHost"],
       swiftSettings: settings),
     .testTarget(
       name: "LinuxHostTests", dependencies: ["HostABI", "LinuxHost"],

@@ -11,6 +11,8 @@ struct PassageConformance: ParsableCommand {
 
   @OptionGroup var choice: KernelChoice
 
+  @OptionGroup(title: "Sequences") var sequences: SequenceOptions
+
   @Option(help: "Only cases whose name contains this text.")
   var filter: String?
 
@@ -24,6 +26,9 @@ struct PassageConformance: ParsableCommand {
   var verbose = false
 
   func run() throws {
+    if sequences.sequences != nil || sequences.replay != nil {
+      return try SequenceRun(options: sequences, usesRealKernel: choice.kernel)()
+    }
     let cases = ConformanceSuite.cases.filter { filter == nil || $0.name.contains(filter ?? "") }
     if list {
       for test in cases { print(CaseText.listing(of: test)) }

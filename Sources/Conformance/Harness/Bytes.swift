@@ -18,3 +18,13 @@ extension [UInt8] {
 
 /// A number as people write addresses.
 package func hex(_ value: some BinaryInteger) -> String { "0x" + String(value, radix: 16) }
+
+/// A structure in words: its type and the fields that are not zero.
+func words(_ argument: some Any) -> String {
+  let fields = Mirror(reflecting: argument).children.compactMap { label, value -> String? in
+    let text = "\(value)"
+    guard let label, label != "size", text != "0" else { return nil }
+    return "\(label) " + (UInt64(text).map { $0 < 10 ? text : hex($0) } ?? text)
+  }
+  return fields.joined(separator: ", ")
+}

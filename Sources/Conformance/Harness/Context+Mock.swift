@@ -14,7 +14,7 @@ extension Context {
     _ type: Argument.Type = Argument.self, _ fill: (inout Argument) -> Void
   ) throws(LinuxErrno) -> Argument {
     var argument = Argument(fill)
-    bench.lastRequest = "mock \(argument)"
+    bench.lastRequest = "mock \(words(argument))"
     _ = try bench.kernel.perform(MockRequest.number, on: descriptor, &argument)
     return argument
   }

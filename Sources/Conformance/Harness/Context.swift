@@ -22,7 +22,7 @@ package struct Context {
   package func send<Argument: WireStructure>(
     _ request: IOMMUFDRequest, _ argument: inout Argument
   ) throws(LinuxErrno) {
-    bench.lastRequest = "\(request.name) \(argument)"
+    bench.lastRequest = "\(request.name) \(words(argument))"
     _ = try bench.kernel.perform(request.number, on: descriptor, &argument)
   }
 

@@ -14,12 +14,16 @@ package enum Need: String, Hashable, Sendable, CaseIterable {
   case vfioPASID = "a VFIO device with PASIDs"
   /// A VFIO device whose largest PASID count is 0.
   case vfioWithoutPASID = "a VFIO device without PASIDs"
+  /// A VFIO device behind a unit that makes no tables for PASIDs.
+  case unitWithoutPASID = "a VFIO device behind an IOMMU without PASIDs"
   /// A VFIO device that function level reset works for.
   case reset = "a VFIO device with a working reset"
   /// A VFIO device whose IOMMU reserves an interrupt window.
   case interruptWindow = "a VFIO device with an interrupt window"
   /// A VFIO device behind a VT-d unit.
   case vtd = "a VFIO device behind a VT-d unit"
+  /// A VFIO device that makes no page requests, behind a VT-d unit.
+  case vtdWithoutPRI = "a VFIO device without page requests behind a VT-d unit"
   /// A VFIO device behind a VT-d unit that nests.
   case vtdNesting = "a VFIO device behind a VT-d unit that nests"
   /// A VFIO device with PASIDs behind a VT-d unit that nests.

@@ -35,15 +35,14 @@ package struct Testbed: Sendable {
     devices.first { $0.needs.contains(need) }
   }
 
-  /// An operation that does not exist is refused by the mock, and unknown without it.
+  /// Whether a mock device can be made.
   private static func hasMock(_ kernel: any HostKernel, _ descriptor: Int32) -> Bool {
-    var argument = MockPASIDArgument { $0.operation = 0 }
-    do {
-      _ = try kernel.perform(MockRequest.number, on: descriptor, &argument)
-      return true
-    } catch {
-      return error == .EOPNOTSUPP
-    }
+    var ioas = IOASAllocArgument()
+    guard
+      (try? kernel.perform(IOMMUFDRequest.ioasAlloc.number, on: descriptor, &ioas)) != nil
+    else { return false }
+    var device = MockDeviceArgument { $0.id = ioas.outID }
+    return (try? kernel.perform(MockRequest.number, on: descriptor, &device)) != nil
   }
 
   /// Two devices that refuse to be bound to two contexts.

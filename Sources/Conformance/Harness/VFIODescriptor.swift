@@ -12,7 +12,7 @@ package struct VFIODescriptor {
     _ fill: (inout Argument) -> Void
   ) throws(LinuxErrno) -> Argument {
     var argument = Argument(fill)
-    bench.lastRequest = "\(request.name) \(argument)"
+    bench.lastRequest = "\(request.name) \(words(argument))"
     _ = try bench.kernel.perform(request.number, on: descriptor, &argument)
     return argument
   }

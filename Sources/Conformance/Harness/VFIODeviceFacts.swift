@@ -62,7 +62,14 @@ package struct VFIODeviceFacts: Sendable {
     needs.insert(maxPASIDLog2 > 0 ? .vfioPASID : .vfioWithoutPASID)
     needs.insert(capabilities.contains(.dirtyTracking) ? .vfioDirty : .vfioWithoutDirty)
     if flags.contains(.reset) { needs.insert(.reset) }
-    if infoType == HardwareInfoType.vtd { needs.insert(.vtd) }
+    let extended = extendedCapabilities(config)
+    if infoType == HardwareInfoType.vtd {
+      needs.insert(.vtd)
+      if !extended.contains(where: { $0.id == 0x13 }) { needs.insert(.vtdWithoutPRI) }
+    }
+    if let ioas = try? context.ioas(), (try? context.hwpt(id, on: ioas, .pasid)) == nil {
+      needs.insert(.unitWithoutPASID)
+    }
     let nests = (try? context.hwpt(id, on: try context.ioas(), .nestParent)) != nil
     if infoType == HardwareInfoType.vtd, nests {
       needs.insert(.vtdNesting)
@@ -75,7 +82,7 @@ package struct VFIODeviceFacts: Sendable {
     }
     if (interrupts.count > 2 ? interrupts[2] ?? 0 : 0) > 0 { needs.insert(.msix) }
     if interrupts.contains(0) { needs.insert(.emptyInterrupt) }
-    if extendedCapabilities(config).contains(where: { $0.id == 0x0F }) { needs.insert(.vfioATS) }
+    if extended.contains(where: { $0.id == 0x0F }) { needs.insert(.vfioATS) }
     return needs
   }
 

@@ -180,21 +180,22 @@ struct AtomicWords: ~Copyable, @unchecked Sendable {
   }
 }
 
-/// A unit that somebody else keeps alive.
+/// An object that somebody else keeps alive.
 ///
-/// Counting references would have all threads write one word, in the line where they look up the
-/// cache, at every transaction.
+/// Counting references would have all threads write one word, next to what they look up, at every
+/// transaction or request.
 @safe
-struct LentUnit {
-  private let unit: Unmanaged<TranslationUnit>
+struct Lent<Object: AnyObject & Sendable>: @unchecked Sendable {
+  private let object: Unmanaged<Object>
 
-  /// Lends a unit; the caller holds it for as long as this value is used.
-  init(_ unit: TranslationUnit) { unsafe self.unit = Unmanaged.passUnretained(unit) }
+  /// Lends an object; the caller holds it for as long as this value is used.
+  init(_ object: Object) { unsafe self.object = Unmanaged.passUnretained(object) }
 
   @inline(__always)
-  func callAsFunction<Result>(_ body: (TranslationUnit) -> Result) -> Result {
-    // A transaction is lent to a closure that its unit runs, and cannot leave it.
-    unsafe unit._withUnsafeGuaranteedRef { body($0) }
+  func callAsFunction<Result>(_ body: (Object) -> Result) -> Result {
+    // A transaction is lent to a closure that its unit runs, and cannot leave it; a context holds
+    // its table itself.
+    unsafe object._withUnsafeGuaranteedRef { body($0) }
   }
 }
 

@@ -167,12 +167,12 @@ final class Pages {
       let end = from + UInt64(count) << 12
       guard end <= (UInt64(file.byteCount) + Page.mask) & ~Page.mask else { throw .EINVAL }
       return PinnedPages(
-        [.init(address: file.memory.address + from, pageCount: count)], keptBy: [file.memory])
+        .init(address: file.memory.address + from, pageCount: count), keptBy: file.memory)
     case .buffer(let memory, let start):
       // The size was checked when the buffer was mapped.
       return PinnedPages(
-        [.init(address: memory.address + start + UInt64(first) << 12, pageCount: count)],
-        keptBy: [memory])
+        .init(address: memory.address + start + UInt64(first) << 12, pageCount: count),
+        keptBy: memory)
     case .unusable: throw .EINVAL
     }
   }

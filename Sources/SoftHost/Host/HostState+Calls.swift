@@ -19,10 +19,10 @@ extension HostState {
     guard count >= 0 else { throw .EINVAL }
     switch try caller.file(descriptor).kind {
     case .faults(let queue):
-      guard offset ?? 0 == 0 else { throw .ESPIPE }
+      guard offset == nil else { throw .ESPIPE }
       return try queue.read(caller.memory, address, count)
     case .events(let queue):
-      guard offset ?? 0 == 0 else { throw .ESPIPE }
+      guard offset == nil else { throw .ESPIPE }
       return try queue.read(caller.memory, address, count)
     case .device(let device):
       return try device.read(address, count, at: offset ?? 0, by: caller)
@@ -46,7 +46,7 @@ extension HostState {
     guard count >= 0 else { throw .EINVAL }
     switch try caller.file(descriptor).kind {
     case .faults(let queue):
-      guard offset ?? 0 == 0 else { throw .ESPIPE }
+      guard offset == nil else { throw .ESPIPE }
       return try queue.write(caller.memory, address, count)
     case .device(let device):
       return try device.write(address, count, at: offset ?? 0, by: caller)

@@ -37,7 +37,7 @@ extension IOMMUContext {
   /// The host page under an address of the caller's memory; `EFAULT` when it cannot be read.
   func hostPage(_ address: UInt64, _ memory: any CallerMemory) throws(LinuxErrno) -> UInt64 {
     let page = try memory.pin(address & ~Page.mask, pageCount: 1, writable: false)
-    guard let extent = page.extents.first else { throw .EFAULT }
+    let extent = page.first
     return extent.address
   }
 

@@ -1,0 +1,73 @@
+import HostABI
+
+/// Keeps a sequence away from what a real kernel has no one answer for, or does not survive.
+///
+/// - A mock device must not go while PASIDs of it are attached.
+/// - Pages marked written are exact only in page tables without large pages, because elsewhere
+///   physically adjacent pages, which are chance, share one mark.
+/// - Memory of more than one page under a hardware queue must be adjacent, which is chance.
+/// - A closed descriptor's number may by now be another file's.
+struct WorldGuards {
+  private var pasids: [UInt32: Set<UInt32>] = [:]
+  /// IOAS ids without large pages since they were made.
+  private var exact: Set<UInt32> = []
+  private var ioasOfTable: [UInt32: UInt32] = [:]
+  private var ioases: Set<UInt32> = []
+
+  /// What is attached: holder and PASID.
+  var attachedPASIDs: [(UInt32, UInt32)] {
+    pasids.flatMap { pair in pair.value.map { (pair.key, $0) } }
+  }
+
+  /// Whether a step may be carried out.
+  func allow(_ template: StepTemplate, _ values: [UInt64]) -> Bool {
+    func value(_ name: String) -> UInt64 {
+      template.parameters.firstIndex { $0.name == name }.map { values[$0] } ?? 0
+    }
+    switch template.name {
+    case "destroy": return pasids[UInt32(truncatingIfNeeded: value("id"))]?.isEmpty ?? true
+    case "markdirty":
+      let hwpt = UInt32(truncatingIfNeeded: value("hwpt"))
+      guard let ioas = ioasOfTable[hwpt] else { return true }
+      return exact.contains(ioas)
+    case "hwqueue": return value("iova") & 0xFFF &+ min(value("length"), 0x2000) <= 4096
+    default: return true
+    }
+  }
+
+  /// Notes what a step that worked changed.
+  mutating func note(_ template: StepTemplate, _ values: [UInt64], _ results: [UInt64]) {
+    func value(_ name: String) -> UInt32 {
+      template.parameters.firstIndex { $0.name == name }
+        .map { UInt32(truncatingIfNeeded: values[$0]) } ?? 0
+    }
+    func result(_ index: Int) -> UInt32 {
+      index < results.count ? UInt32(truncatingIfNeeded: results[index]) : 0
+    }
+    switch template.name {
+    case "attach" where value("pasid") != 0:
+      pasids[value("holder"), default: []].insert(value("pasid"))
+    case "detach": pasids[value("holder")]?.remove(value("pasid"))
+    case "ioas":
+      ioases.insert(result(0))
+      exact.remove(result(0))
+    case "option" where value("option") == 1 && value("operation") == 0:
+      if value("value") == 0 {
+        exact.insert(value("object"))
+      } else {
+        exact.remove(value("object"))
+      }
+    case "hwpt", "hwptdata":
+      ioasOfTable[result(0)] = ioases.contains(value("parent")) ? value("parent") : nil
+    case "device":
+      if ioases.contains(value("table")) { ioasOfTable[result(2)] = value("table") }
+    case "replace", "move":
+      break
+    case "destroy":
+      ioases.remove(value("id"))
+      ioasOfTable[value("id")] = nil
+      pasids[value("id")] = nil
+    default: break
+    }
+  }
+}
