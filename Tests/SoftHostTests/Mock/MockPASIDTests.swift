@@ -43,9 +43,9 @@ struct MockPASIDTests {
     "How far PASIDs go",
     arguments: [
       (MockDeviceFlags.pasid, UInt32(0xF_FFFF), LinuxErrno?.none), (.pasid, 0x10_0000, .EINVAL),
-      (.pasid, .max, .EINVAL), (MockDeviceFlags(), 0x10_0000, nil),
-      (MockDeviceFlags(), 1 << 31, nil),
-      (MockDeviceFlags(), .max, nil),
+      (.pasid, .max, .EINVAL), (MockDeviceFlags(), 1, .EINVAL),
+      (MockDeviceFlags(), 1 << 31, .EINVAL),
+      (MockDeviceFlags(), 0, nil),
     ])
   func limits(flags: MockDeviceFlags, pasid: UInt32, expected: LinuxErrno?) throws {
     let machine = try MockMachine()
