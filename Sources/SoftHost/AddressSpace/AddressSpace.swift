@@ -65,7 +65,7 @@ extension AddressSpace {
   func remove(_ start: UInt64) {
     guard let area = map.remove(start) else { return }
     for table in tables { table.hide(area.start, area.last) }
-    if let pin = area.pin { area.pages.unpin(pin) }
+    area.unpin()
   }
 
   /// Puts mappings of the same pages in the place of one, without hiding anything from devices.
@@ -78,7 +78,7 @@ extension AddressSpace {
       }
       map.insert(part)
     }
-    if let pin = area.pin { area.pages.unpin(pin) }
+    area.unpin()
   }
 
   /// Some units cannot have pages that only devices' reads reach under a nesting parent.
@@ -221,8 +221,8 @@ extension AddressSpace {
 
   private func unpinAll() {
     try? map.updateAll { area in
-      guard let pin = area.pin else { return }
-      area.pages.unpin(pin)
+      guard area.pin != nil else { return }
+      area.unpin()
       area.pin = nil
     }
   }
