@@ -89,7 +89,7 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient"],
+      name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient", "SoftHost"],
       swiftSettings: settings),
     .testTarget(
       name: "LinuxHostTests", dependencies: ["HostABI", "LinuxHost"],

@@ -25,10 +25,12 @@ let package = Package(
         "Counting",
         .product(name: "Commands", package: "Passage"),
         .product(name: "Hardware", package: "Passage"),
+        .product(name: "HostABI", package: "Passage"),
         .product(name: "HostSystem", package: "Passage"),
         .product(name: "IOMMU", package: "Passage"),
         .product(name: "PCIe", package: "Passage"),
         .product(name: "Placement", package: "Passage"),
+        .product(name: "SoftHost", package: "Passage"),
       ],
       swiftSettings: settings),
   ]

@@ -24,6 +24,8 @@ let package = Package(
       dependencies: [
         .product(name: "Commands", package: "Passage"),
         .product(name: "Hardware", package: "Passage"),
+        .product(name: "HostSystem", package: "Passage"),
+        .product(name: "IOMMU", package: "Passage"),
         .product(name: "PCIe", package: "Passage"),
         .product(name: "Placement", package: "Passage"),
       ],
@@ -39,7 +41,10 @@ let package = Package(
 // The fuzzers need libFuzzer for their main function, so only `run` asks for them.
 if Context.environment["PASSAGE_LIBFUZZER"] != nil {
   package.targets.append(.systemLibrary(name: "CFuzzer"))
-  for name in ["DumpText", "WalkInsert", "Placement", "VirtualConfig", "SurveyLine", "JSONFiles"] {
+  for name in [
+    "DumpText", "WalkInsert", "Placement", "VirtualConfig", "SurveyLine", "JSONFiles",
+    "GuestTables",
+  ] {
     package.targets.append(
       .executableTarget(
         name: "Fuzz\(name)", dependencies: ["CFuzzer", "FuzzEntries"], swiftSettings: settings))

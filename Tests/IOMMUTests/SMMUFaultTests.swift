@@ -177,6 +177,24 @@ struct SMMUFaultTests {
     #expect(unit.hits == 1)
   }
 
+  @Test(
+    "tables of descriptors in two levels have leaves of 64 or of 1,024",
+    arguments: [(1, 1), (1, 65), (2, 65), (2, 1023)] as [(UInt64, UInt32)])
+  func twoLevels(format: UInt64, ssid: UInt32) throws {
+    var row = SMMUFaultCase(description: "", event: 0)
+    row.ssid = ssid
+    row.ste = SMMUWords.ste(format: format, pointer: 0xF000, bits: 10)
+    let (guest, context) = try Self.stream(row, pages: 40)
+    // The low bits of a pointer to a leaf of 64 KiB do not count.
+    let perLeaf: UInt64 = format == 1 ? 64 : 1024
+    guest[0xF000 | (UInt64(ssid) / perLeaf) << 3] = format == 1 ? 0x10001 : 0x1F001
+    let place = 0x10000 + (UInt64(ssid) % perLeaf) << 6
+    guest[place] = row.cd
+    guest[place | 8] = 0x2000
+    let found = TranslationUnit().translate(0x1234, for: context)
+    #expect(found.translation?.address == HostAddress(guest.host(6).rawValue | 0x234))
+  }
+
   @Test("a descriptor is kept until CFGI_CD, a translation until its TLBI")
   func configurationCache() throws {
     let (guest, context) = try Self.stream(SMMUFaultCase(description: "", event: 0))
@@ -232,9 +250,9 @@ struct SMMUFaultTests {
 
   /// Guest memory with descriptors in page 1 and tables in pages 2 to 5 that map 0x1000 to page 6.
   private static func stream(
-    _ row: SMMUFaultCase
+    _ row: SMMUFaultCase, pages: Int = 16
   ) throws -> (GuestMemory, TranslationContext) {
-    let guest = try GuestMemory(pages: 16, dialect: .smmuv3)
+    let guest = try GuestMemory(pages: pages, dialect: .smmuv3)
     guest[0x1040] = row.cd
     guest[0x1048] = row.tables[0]
     guest[0x1050] = row.tables[1]

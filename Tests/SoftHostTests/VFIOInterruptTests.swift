@@ -57,7 +57,7 @@ struct VFIOInterruptTests {
   }
 
   @Test(
-    "145: SET_IRQS with two data flags is EINVAL, with two actions ENOTTY, on a zero-count index EINVAL"
+    "145: SET_IRQS: two data flags EINVAL, two actions ENOTTY, a zero-count index EINVAL"
   )
   func statement() throws {
     var function = try Functions.opened(Functions.accelerator())

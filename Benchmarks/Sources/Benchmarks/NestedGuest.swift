@@ -11,6 +11,7 @@ final class NestedGuest {
   /// The guest's top table, as the guest sees it.
   let root: UInt64
   private let total: Int
+  private let descriptors: AnonymousMemory
   /// Guest page to page of ours, in no order.
   private let order: [UInt64]
 
@@ -22,6 +23,7 @@ final class NestedGuest {
     let tables = (pages + 511) / 512 + 3
     total = pages + tables
     memory = try AnonymousMemory(byteCount: total * 4096)
+    descriptors = try AnonymousMemory(byteCount: 4096)
     var random = SplitMix64(seed: 1)
     order = Array(0..<UInt64(total)).shuffled(using: &random)
     root = UInt64(pages) << 12
@@ -51,6 +53,22 @@ final class NestedGuest {
   var context: TranslationContext {
     let table = VTdNestedTable(parent: stage2, root: GuestPhysicalAddress(root))
     return TranslationContext(.vtdNested(table), tag: 1, pasid: PASID(rawValue: 5))
+  }
+
+  /// The same tables as an SMMUv3 stream would be given them: the two formats have the same shape.
+  ///
+  /// A page of its own holds the context descriptor of substream 5.
+  func stream() throws -> TranslationContext {
+    let tables = SMMUStreamTableEntry(
+      word0: 1 | 5 << 1 | UInt64(total) << 12 | 4 << 59, word1: 0)
+    let page = HostAddress(descriptors.address)
+    try stage2.map(IOVA(UInt64(total) << 12), byteCount: 4096, to: page, allowing: .read)
+    // 48 bits of input and output, 4 KiB pages, ASID 1; A bits are set, as are VT-d's at bit 5.
+    let word: UInt64 = 16 | 1 << 30 | 1 << 31 | 5 << 32 | 1 << 35 | 3 << 45 | 1 << 41 | 1 << 48
+    HostMemory.store(word, at: HostAddress(descriptors.address + 5 << 6))
+    HostMemory.store(root | 2, at: HostAddress(descriptors.address + 5 << 6 + 8))
+    let table = SMMUStreamTable(parent: stage2, entry: tables)
+    return TranslationContext(.smmuStream(table), tag: 2, pasid: PASID(rawValue: 5), stream: 1)
   }
 
   private func set(_ table: UInt64, _ index: UInt64, to page: UInt64) {

@@ -12,6 +12,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case surveyLine = "SurveyLine"
   /// Quirk and pin files.
   case jsonFiles = "JSONFiles"
+  /// Page tables and context descriptors that a guest wrote.
+  case guestTables = "GuestTables"
 
   /// Checks the target's properties on an input.
   ///
@@ -24,6 +26,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .virtualConfig: VirtualConfigEntry.run(bytes)
     case .surveyLine: SurveyLineEntry.run(bytes)
     case .jsonFiles: JSONFilesEntry.run(bytes)
+    case .guestTables: GuestTablesEntry.run(bytes)
     }
   }
 }

@@ -10,6 +10,7 @@ let seeds: [(FuzzTarget, [Seed])] = [
   (.virtualConfig, ConfigSeeds.virtual),
   (.surveyLine, SurveySeeds.all),
   (.jsonFiles, FileSeeds.all),
+  (.guestTables, TableSeeds.all),
 ]
 guard CommandLine.arguments.count == 2 else { fatalError("usage: WriteSeeds FOLDER") }
 for (target, list) in seeds {

@@ -54,6 +54,8 @@ extension LinuxErrno {
   public static let ERANGE = Self(34)
   /// The operation would deadlock.
   public static let EDEADLOCK = Self(35)
+  /// Not what was exchanged: pages differ.
+  public static let EBADE = Self(52)
   /// Not implemented.
   public static let ENOSYS = Self(38)
   /// A value does not fit.
@@ -75,7 +77,7 @@ extension LinuxErrno: CustomStringConvertible {
     1: "EPERM", 2: "ENOENT", 4: "EINTR", 5: "EIO", 6: "ENXIO", 7: "E2BIG", 9: "EBADF",
     11: "EAGAIN", 12: "ENOMEM", 13: "EACCES", 14: "EFAULT", 16: "EBUSY", 17: "EEXIST",
     19: "ENODEV", 22: "EINVAL", 24: "EMFILE", 25: "ENOTTY", 28: "ENOSPC", 29: "ESPIPE",
-    34: "ERANGE", 35: "EDEADLOCK", 38: "ENOSYS", 75: "EOVERFLOW", 77: "EBADFD",
+    34: "ERANGE", 35: "EDEADLOCK", 38: "ENOSYS", 52: "EBADE", 75: "EOVERFLOW", 77: "EBADFD",
     90: "EMSGSIZE", 95: "EOPNOTSUPP", 98: "EADDRINUSE", 110: "ETIMEDOUT",
   ]
 

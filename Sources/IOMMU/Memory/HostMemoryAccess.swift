@@ -72,7 +72,7 @@ public enum HostMemory {
 
   /// Copies out of a pinned page into a part of a buffer.
   @inline(__always)
-  static func copy(
+  package static func copy(
     _ count: Int, from source: UInt64, to buffer: inout MutableSpan<UInt8>, at offset: Int
   ) {
     precondition(offset >= 0 && count >= 0 && offset <= buffer.count - count)
@@ -86,7 +86,9 @@ public enum HostMemory {
 
   /// Copies a part of a buffer into a pinned page.
   @inline(__always)
-  static func copy(_ count: Int, from buffer: Span<UInt8>, at offset: Int, to target: UInt64) {
+  package static func copy(
+    _ count: Int, from buffer: Span<UInt8>, at offset: Int, to target: UInt64
+  ) {
     precondition(offset >= 0 && count >= 0 && offset <= buffer.count - count)
     unsafe buffer.withUnsafeBufferPointer { bytes in
       // The part was checked, and the target lies in a pinned page.
@@ -178,21 +180,22 @@ struct AtomicWords: ~Copyable, @unchecked Sendable {
   }
 }
 
-/// A unit that somebody else keeps alive.
+/// An object that somebody else keeps alive.
 ///
-/// Counting references would have all threads write one word, in the line where they look up the
-/// cache, at every transaction.
+/// Counting references would have all threads write one word, next to what they look up, at every
+/// transaction or request.
 @safe
-struct LentUnit {
-  private let unit: Unmanaged<TranslationUnit>
+struct Lent<Object: AnyObject & Sendable>: @unchecked Sendable {
+  private let object: Unmanaged<Object>
 
-  /// Lends a unit; the caller holds it for as long as this value is used.
-  init(_ unit: TranslationUnit) { unsafe self.unit = Unmanaged.passUnretained(unit) }
+  /// Lends an object; the caller holds it for as long as this value is used.
+  init(_ object: Object) { unsafe self.object = Unmanaged.passUnretained(object) }
 
   @inline(__always)
-  func callAsFunction<Result>(_ body: (TranslationUnit) -> Result) -> Result {
-    // A transaction is lent to a closure that its unit runs, and cannot leave it.
-    unsafe unit._withUnsafeGuaranteedRef { body($0) }
+  func callAsFunction<Result>(_ body: (Object) -> Result) -> Result {
+    // A transaction is lent to a closure that its unit runs, and cannot leave it; a context holds
+    // its table itself.
+    unsafe object._withUnsafeGuaranteedRef { body($0) }
   }
 }
 

@@ -2,10 +2,10 @@ public import Hardware
 
 /// A stretch of DMA during which translations hold; see ``TranslationUnit/withDMA(_:)``.
 public struct DMATransaction: ~Copyable {
-  private let unit: LentUnit
+  private let unit: Lent<TranslationUnit>
   let slot: Int
 
-  fileprivate init(_ unit: LentUnit, slot: Int) {
+  fileprivate init(_ unit: Lent<TranslationUnit>, slot: Int) {
     self.unit = unit
     self.slot = slot
   }
@@ -38,5 +38,5 @@ public struct DMATransaction: ~Copyable {
 extension TranslationUnit {
   /// Begins a transaction, which ends with the value; the caller keeps the unit for so long.
   @usableFromInline
-  func begin() -> DMATransaction { DMATransaction(LentUnit(self), slot: slots.enter()) }
+  func begin() -> DMATransaction { DMATransaction(Lent(self), slot: slots.enter()) }
 }

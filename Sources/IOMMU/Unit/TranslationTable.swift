@@ -47,7 +47,8 @@ public struct TranslationContext: Sendable {
   /// SMMUv3's stream, as the caller numbers them: context descriptors are cached by it.
   public let stream: UInt32
   let key: CacheKey
-  let isStream: Bool
+  /// The stream that `table` is, where a request finds it without counting a reference.
+  let streamTable: Lent<SMMUStreamTable>?
 
   /// Describes who makes requests.
   ///
@@ -61,7 +62,7 @@ public struct TranslationContext: Sendable {
     self.tag = tag
     self.pasid = pasid
     self.stream = stream
-    isStream = if case .smmuStream = table { true } else { false }
+    streamTable = if case .smmuStream(let it) = table { Lent(it) } else { nil }
     // A paging domain translates alike for all PASIDs, so units keep it once.
     if case .vtdNested = table, let pasid {
       key = CacheKey(tag: tag, .pasid, pasid.rawValue)

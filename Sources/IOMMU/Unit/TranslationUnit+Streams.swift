@@ -4,15 +4,14 @@ extension TranslationUnit {
   /// Translates a request of an SMMUv3 stream: stream table entry, context descriptor, tables.
   @inline(never)
   func translate(
-    _ which: TranslationTable, _ origin: Origin, stream: UInt32, _ iova: IOVA,
+    _ table: SMMUStreamTable, _ origin: Origin, stream: UInt32, _ iova: IOVA,
     _ access: DMAAccess, slot: Int
   ) -> TranslationResult {
-    guard case .smmuStream(let table) = which else { preconditionFailure("no stream") }
     switch table.route(origin.pasid) {
     case .fault(let event): return refuse(table.configuration(event, iova), slot: slot)
     case .bypass:
       let key = origin.key
-      if let word = cached(which, origin, iova.rawValue >> 12, iova, access, slot: slot) {
+      if let word = cached(table, origin, iova.rawValue >> 12, iova, access, slot: slot) {
         return .success(Self.translation(word, iova, access))
       }
       let ticket = iotlb.ticket(key, iova.rawValue >> 12)
@@ -32,7 +31,7 @@ extension TranslationUnit {
       let page = place.address >> 12
       var owner = origin
       owner.key = key
-      if let word = cached(which, owner, page, iova, access, slot: slot) {
+      if let word = cached(table, owner, page, iova, access, slot: slot) {
         return .success(Self.translation(word, iova, access))
       }
       let ticket = iotlb.ticket(key, page)
@@ -57,12 +56,12 @@ extension TranslationUnit {
 
   @inline(__always)
   private func cached(
-    _ table: TranslationTable, _ origin: Origin, _ page: UInt64, _ iova: IOVA,
+    _ table: SMMUStreamTable, _ origin: Origin, _ page: UInt64, _ iova: IOVA,
     _ access: DMAAccess, slot: Int
   ) -> TranslationWord? {
     guard let word = iotlb.lookup(origin.key, page), word.allows(access) else { return nil }
     slots.count(.hits, in: slot)
-    if isStrict { compare(word, table, origin, page, iova, access) }
+    if isStrict { compare(word, .smmuStream(table), origin, page, iova, access) }
     return word
   }
 

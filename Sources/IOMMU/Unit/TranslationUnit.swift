@@ -96,9 +96,9 @@ public final class TranslationUnit: Sendable {
   func translate(
     _ context: borrowing TranslationContext, _ iova: IOVA, _ access: DMAAccess, slot: Int
   ) -> TranslationResult {
-    if context.isStream {
-      return translate(
-        context.table, Origin(context), stream: context.stream, iova, access, slot: slot)
+    if let table = context.streamTable {
+      let (origin, stream) = (Origin(context), context.stream)
+      return table { translate($0, origin, stream: stream, iova, access, slot: slot) }
     }
     let key = context.key
     let page = iova.rawValue >> 12

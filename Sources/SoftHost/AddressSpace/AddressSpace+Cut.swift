@@ -1,9 +1,14 @@
+import HostABI
+
 extension AddressSpace {
   /// Splits the mapping that goes on behind an address into two.
   ///
   /// Nothing happens where a mapping ends, or where none is.
-  func cut(behind address: UInt64) {
+  ///
+  /// - Throws: `EINVAL` for a mapping whose pages a user without page table holds.
+  func cut(behind address: UInt64) throws(LinuxErrno) {
     guard address < .max, let area = area(at: address), area.last > address else { return }
+    guard area.holds == 0 else { throw .EINVAL }
     let low = Area(
       start: area.start, last: address, pages: area.pages, offset: area.offset,
       isReadable: area.isReadable, isWritable: area.isWritable)

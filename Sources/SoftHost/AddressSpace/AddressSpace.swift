@@ -200,11 +200,11 @@ extension AddressSpace {
 
   /// Keeps addresses from being used.
   ///
-  /// - Throws: `EADDRINUSE` when a mapping or an allowed range is there; all that the owner had
-  ///   reserved goes then.
+  /// - Throws: `EADDRINUSE` when a mapping or an allowed range is there; all that a device or page
+  ///   table had reserved goes then.
   func reserve(_ range: ClosedRange<UInt64>, for owner: Reservation) throws(LinuxErrno) {
     if map.first(overlapping: range) != nil || allowed.overlaps(range) {
-      reserved.removeAll(of: owner.key)
+      if owner.key != Reservation.forever.key { reserved.removeAll(of: owner.key) }
       throw .EADDRINUSE
     }
     reserved.add(range, owner: owner.key)
@@ -271,12 +271,16 @@ enum Reservation {
   case device(UInt32)
   /// A page table whose aperture ends, by its object's number.
   case table(UInt32)
+  /// Nobody: the addresses stay reserved while the address space lives.
+  case forever
 
   /// The owner's key in the set of reserved ranges.
   var key: UInt64 {
     switch self {
     case .device(let id): UInt64(id) << 1
     case .table(let id): UInt64(id) << 1 | 1
+    // Object 0 is never one.
+    case .forever: 0
     }
   }
 }

@@ -26,11 +26,11 @@ struct Area {
     var skip = pages.pageOffset + offset - UInt64(pin.firstPage) << 12
     var iova = start
     var left = byteCount
-    for extent in pin.pages.extents where left > 0 {
+    func show(_ extent: PinnedPages.Extent) {
       let size = UInt64(extent.pageCount) << 12
       guard skip < size else {
         skip -= size
-        continue
+        return
       }
       let count = min(size - skip, left)
       body(iova, extent.address + skip, count)
@@ -38,6 +38,8 @@ struct Area {
       left -= count
       skip = 0
     }
+    show(pin.pages.first)
+    for extent in pin.pages.others where left > 0 { show(extent) }
   }
 
   /// The host address of one byte of the area, whose pages must be held.

@@ -106,13 +106,9 @@ extension IOMMUContext {
     guard argument.length > 0 else { throw .EINVAL }
     if argument.start.addingReportingOverflow(argument.length).overflow { throw .EOVERFLOW }
     guard let file = call.caller.files[argument.descriptor] else { throw .EBADF }
-    let source: Pages.Source =
-      if case .memory(let memory) = file.kind {
-        .file(memory, argument.start & ~Page.mask)
-      } else { .unusable }
-    let pages = Pages(
-      source, pageOffset: argument.start & Page.mask, byteCount: argument.length,
-      isWritable: flags.contains(.writeable), charged: charge(call.caller))
+    let pages = try pages(
+      of: file, argument.start, argument.length, isWritable: flags.contains(.writeable),
+      charged: charge(call.caller))
     argument.iova = try ioas.map(
       MapRequest(
         pieces: [(pages, 0, argument.length)], flags: flags, byteCount: argument.length,
@@ -120,9 +116,26 @@ extension IOMMUContext {
     try store(argument, call)
   }
 
+  /// The pages of a file; those of one that has none cannot be held later.
+  private func pages(
+    of file: OpenFile, _ start: UInt64, _ byteCount: UInt64, isWritable: Bool, charged: Charge?
+  ) throws(LinuxErrno) -> Pages {
+    let source: Pages.Source
+    switch file.kind {
+    case .memory(let memory): source = .file(memory, start & ~Page.mask)
+    case .buffer(let buffer):
+      return try buffer.pages(from: start, byteCount: byteCount, isWritable: isWritable)
+    default: source = .unusable
+    }
+    return Pages(
+      source, pageOffset: start & Page.mask, byteCount: byteCount, isWritable: isWritable,
+      charged: charged)
+  }
+
   /// `IOMMU_IOAS_COPY`.
   func copy(_ call: Call) throws(LinuxErrno) {
     var argument = try load(IOASCopyArgument.self, call)
+    if host.mock != nil { convertMappingNumber(&argument) }
     let flags = MapFlags(rawValue: argument.flags)
     guard flags.isSubset(of: .known) else { throw .EOPNOTSUPP }
     for limit in [argument.length, argument.sourceIOVA, argument.destinationIOVA]

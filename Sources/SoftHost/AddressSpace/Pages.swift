@@ -12,6 +12,8 @@ final class Pages {
     case user(any CallerMemory, UInt64)
     /// Pages of a memfd, from a page-aligned offset.
     case file(MemoryFile, UInt64)
+    /// Memory of a dma-buf, from a page-aligned offset.
+    case buffer(AnonymousMemory, UInt64)
     /// A file whose pages devices cannot have.
     case unusable
   }
@@ -38,6 +40,8 @@ final class Pages {
   let isWritable: Bool
   /// Who is charged for pinned pages, if anyone is.
   var charged: Charge?
+  /// Whether the exporter has taken the pages back; page tables show nothing of them then.
+  var isRevoked = false
 
   private var firstPin: Pin?
   private var otherPins: [Pin] = []
@@ -57,13 +61,40 @@ final class Pages {
     switch source {
     case .user(_, let page): page &+ pageOffset
     case .file(_, let page): page &+ pageOffset
+    case .buffer(_, let page): page &+ pageOffset
     case .unusable: pageOffset
     }
   }
 
   /// Whether the pages were mapped by file and can change hands between processes.
   var isFile: Bool {
-    if case .user = source { false } else { true }
+    switch source {
+    case .user, .buffer: false
+    case .file, .unusable: true
+    }
+  }
+
+  /// Whether only devices can have the pages, and no user without page table.
+  var isForDevicesOnly: Bool {
+    if case .buffer = source { true } else { false }
+  }
+
+  /// The host addresses of what is held, each once, in whole pages.
+  var heldRanges: [ClosedRange<UInt64>] {
+    var ranges: [ClosedRange<UInt64>] = []
+    forEachPin { pin in
+      ranges += pin.pages.extents.map { $0.address...($0.address + UInt64($0.pageCount) << 12 - 1) }
+    }
+    ranges.sort { $0.lowerBound < $1.lowerBound }
+    var merged: [ClosedRange<UInt64>] = []
+    for range in ranges {
+      guard let last = merged.last, last.upperBound >= range.lowerBound else {
+        merged.append(range)
+        continue
+      }
+      merged[merged.count - 1] = last.lowerBound...max(last.upperBound, range.upperBound)
+    }
+    return merged
   }
 
   /// Holds the pages of some bytes.
@@ -145,7 +176,12 @@ final class Pages {
       let end = from + UInt64(count) << 12
       guard end <= (UInt64(file.byteCount) + Page.mask) & ~Page.mask else { throw .EINVAL }
       return PinnedPages(
-        [.init(address: file.memory.address + from, pageCount: count)], keptBy: [file.memory])
+        .init(address: file.memory.address + from, pageCount: count), keptBy: file.memory)
+    case .buffer(let memory, let start):
+      // The size was checked when the buffer was mapped.
+      return PinnedPages(
+        .init(address: memory.address + start + UInt64(first) << 12, pageCount: count),
+        keptBy: memory)
     case .unusable: throw .EINVAL
     }
   }

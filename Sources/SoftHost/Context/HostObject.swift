@@ -6,6 +6,9 @@ class HostObject {
   final var uses = 0
 
   init(id: UInt32) { self.id = id }
+
+  /// Whether a program has memory of the object mapped, which keeps it as a use does.
+  var isMapped: Bool { false }
 }
 
 /// A place in a context's table of objects.

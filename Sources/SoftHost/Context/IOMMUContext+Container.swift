@@ -78,8 +78,8 @@ extension IOMMUContext {
       return try ioas.removeAll()
     }
     if !ioas.usesHugePages {
-      ioas.cut(behind: argument.iova &+ argument.byteCount &- 1)
-      if argument.iova > 0 { ioas.cut(behind: argument.iova - 1) }
+      try ioas.cut(behind: argument.iova &+ argument.byteCount &- 1)
+      if argument.iova > 0 { try ioas.cut(behind: argument.iova - 1) }
     }
     guard argument.byteCount > 0 else { throw .EINVAL }
     let (last, wraps) = argument.iova.addingReportingOverflow(argument.byteCount - 1)

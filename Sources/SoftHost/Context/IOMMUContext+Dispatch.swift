@@ -24,8 +24,8 @@ extension IOMMUContext {
     let size = try caller.memory.load(SizeField.self, at: address).size
     let call = Call(caller: caller, address: address, size: size)
     if number == (MockRequest.number & 0xFF) {
-      guard host.mock != nil, request == MockRequest.number else { throw .ENOTTY }
-      return try mockRequest(call)
+      guard let mock = host.mock, request == MockRequest.number else { throw .ENOTTY }
+      return try mockRequest(call, of: mock)
     }
     guard let known = IOMMUFDRequest(rawValue: number), request == known.number else {
       throw .ENOTTY

@@ -13,6 +13,8 @@ final class IOMMUContext {
   var compatible: AddressSpace?
   /// Whether pinned memory is charged to the process and not to the user.
   var chargesProcess = false
+  /// Memory of units' drivers that can be mapped, ascending by offset.
+  var driverMemory: [DriverMemory] = []
   /// Open files and bound devices that hold the context.
   var holders = 1
   /// How many objects there are.
@@ -87,13 +89,13 @@ extension IOMMUContext {
     let slot = slot(id)
     guard let object = slot.object else { throw .ENOENT }
     // A bound device is used by its driver, an open queue by its file; both are counted.
-    guard object.uses == 0 else { throw .EBUSY }
-    try tearDown(slot)
+    guard object.uses == 0, !object.isMapped else { throw .EBUSY }
+    tearDown(slot)
     remove(id)
   }
 
   /// Undoes what an object holds; it stays in the table.
-  private func tearDown(_ slot: ObjectSlot) throws(LinuxErrno) {
+  private func tearDown(_ slot: ObjectSlot) {
     switch slot {
     case .free, .tombstone: break
     case .ioas(let ioas): ioas.tearDown(in: self)
@@ -104,7 +106,7 @@ extension IOMMUContext {
     case .viommu(let viommu): viommu.tearDown()
     case .vdevice(let device): device.tearDown()
     case .events(let queue): queue.tearDown()
-    case .hardwareQueue(let queue): try queue.tearDown()
+    case .hardwareQueue(let queue): queue.tearDown(in: self)
     case .mock(let object): object.tearDown(in: self)
     }
   }
@@ -117,8 +119,7 @@ extension IOMMUContext {
       // Leaves are younger as a rule, so the walk goes down and few rounds are needed.
       for id in slots.indices.reversed() {
         guard let object = slots[id].object, object.uses == 0 else { continue }
-        // A hardware queue that must go after another answers EBUSY; a later round takes it.
-        guard (try? tearDown(slots[id])) != nil else { continue }
+        tearDown(slots[id])
         remove(object.id)
         isDone = false
       }

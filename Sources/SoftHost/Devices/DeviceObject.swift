@@ -26,11 +26,13 @@ final class DeviceObject: HostObject {
 
   var unit: IOMMUUnit { physical.unit }
   var driver: any UnitDriver { physical.unit.driver }
+  /// Whether dirty tracking can be asked for with this device.
+  var tracksDirtyPages: Bool { driver.tracksDirtyPages && physical.tracksDirtyPages }
 
   /// `out_capabilities` of `IOMMU_GET_HW_INFO`.
   var capabilities: HardwareCapabilities {
     var value: HardwareCapabilities = []
-    if driver.tracksDirtyPages { value.insert(.dirtyTracking) }
+    if tracksDirtyPages { value.insert(.dirtyTracking) }
     if !physical.canUseATS { value.insert(.noATS) }
     if physical.maxPASIDs > 0 {
       if physical.pasidControl.allowsExecute { value.insert(.pasidExecute) }
@@ -90,13 +92,13 @@ extension DeviceObject {
     }
     let table: PagingHWPT
     if replacing {
-      table = try context.makePaging(ioas, self, 0, hasData: false)
+      table = try context.makePaging(ioas, self, 0)
       do { try replace(with: table, pasid) } catch {
         context.undo(table)
         throw error
       }
     } else {
-      table = try context.makePaging(ioas, self, 0, hasData: false, attaching: pasid)
+      table = try context.makePaging(ioas, self, 0, attaching: pasid)
     }
     table.isAutomatic = true
     return table.id

@@ -7,6 +7,8 @@ final class GroupAttachments {
   let group: IOMMUGroup
   /// The table's number in the lower half, and a bit a device of the group in the upper half.
   private var entries = PASIDMap<UInt64>()
+  /// Entries of numbers that no PASID has; they can be noted for devices without PASIDs.
+  private var highEntries: [UInt32: UInt64] = [:]
   /// Devices by their bit.
   private var devices: [DeviceObject?] = []
 
@@ -33,51 +35,68 @@ final class GroupAttachments {
   /// Whether no device is bound.
   var isEmpty: Bool { devices.allSatisfy { $0 == nil } }
 
+  private func entry(_ pasid: UInt32) -> UInt64? {
+    pasid < NumberSet.limit ? entries[pasid] : highEntries[pasid]
+  }
+
+  private func setEntry(_ pasid: UInt32, _ entry: UInt64?) {
+    guard pasid < NumberSet.limit else {
+      highEntries[pasid] = entry
+      return
+    }
+    if let entry {
+      entries.updateValue(entry, for: pasid)
+    } else {
+      entries.removeValue(for: pasid)
+    }
+  }
+
   /// The number of the table that a PASID is attached to.
   func tableID(_ pasid: UInt32) -> UInt32? {
-    entries[pasid].map { UInt32(truncatingIfNeeded: $0) }
+    entry(pasid).map { UInt32(truncatingIfNeeded: $0) }
   }
 
   /// Whether a device itself is attached.
   func holds(_ device: DeviceObject, _ pasid: UInt32) -> Bool {
-    entries[pasid].map { $0 >> UInt64(32 + device.bit) & 1 == 1 } ?? false
+    entry(pasid).map { $0 >> UInt64(32 + device.bit) & 1 == 1 } ?? false
   }
 
   /// How many devices are attached.
   func deviceCount(_ pasid: UInt32) -> Int {
-    entries[pasid].map { ($0 >> 32).nonzeroBitCount } ?? 0
+    entry(pasid).map { ($0 >> 32).nonzeroBitCount } ?? 0
   }
 
   /// The devices that are attached.
   func attached(_ pasid: UInt32) -> [DeviceObject] {
-    let bits = (entries[pasid] ?? 0) >> 32
+    let bits = (entry(pasid) ?? 0) >> 32
     return devices.indices.compactMap { bits >> UInt64($0) & 1 == 1 ? devices[$0] : nil }
   }
 
   /// Whether anything but the RID is attached.
-  var hasPASIDs: Bool { entries.count > (entries[0] == nil ? 0 : 1) }
+  var hasPASIDs: Bool {
+    entries.count > (entries[0] == nil ? 0 : 1) || !highEntries.isEmpty
+  }
+
+  /// All that is attached but the RID, ascending.
+  var pasids: [UInt32] { entries.map(\.pasid).filter { $0 != 0 } + highEntries.keys.sorted() }
 
   /// Notes that a device is attached to a table.
   func insert(_ device: DeviceObject, _ pasid: UInt32, _ tableID: UInt32) {
-    let devices = ((entries[pasid] ?? 0) >> 32) | (1 << UInt64(device.bit))
-    _ = entries.updateValue((devices << 32) | UInt64(tableID), for: pasid)
+    let devices = ((entry(pasid) ?? 0) >> 32) | (1 << UInt64(device.bit))
+    setEntry(pasid, (devices << 32) | UInt64(tableID))
   }
 
   /// Notes that all attached devices moved to another table.
   func move(_ pasid: UInt32, to tableID: UInt32) {
-    guard let entry = entries[pasid] else { return }
-    _ = entries.updateValue((entry & ~0xFFFF_FFFF) | UInt64(tableID), for: pasid)
+    guard let entry = entry(pasid) else { return }
+    setEntry(pasid, (entry & ~0xFFFF_FFFF) | UInt64(tableID))
   }
 
   /// Notes that a device is detached, and tells whether it was the last.
   func remove(_ device: DeviceObject, _ pasid: UInt32) -> Bool {
-    guard let entry = entries[pasid] else { return false }
+    guard let entry = entry(pasid) else { return false }
     let left = entry & ~(1 << UInt64(32 + device.bit))
-    if left >> 32 == 0 {
-      _ = entries.removeValue(for: pasid)
-    } else {
-      _ = entries.updateValue(left, for: pasid)
-    }
+    setEntry(pasid, left >> 32 == 0 ? nil : left)
     return left >> 32 == 0
   }
 }

@@ -22,6 +22,8 @@ final class PhysicalDevice {
   let hasPRI: Bool
   /// Whether the host enabled page requests.
   let isPRIEnabled: Bool
+  /// Whether the unit can track what this device writes.
+  let tracksDirtyPages: Bool
   /// Addresses of the device's own that cannot be used for memory.
   let reservedRanges: [ClosedRange<UInt64>]
   /// The open descriptor that has the device bound.
@@ -47,6 +49,7 @@ final class PhysicalDevice {
     canUseATS = facts.hasATS && unit.driver.supportsATS
     hasPRI = facts.hasPRI
     isPRIEnabled = facts.isPRIEnabled
+    tracksDirtyPages = facts.tracksDirtyPages
     self.reservedRanges = reservedRanges
   }
 }
@@ -59,6 +62,7 @@ struct DeviceFacts {
   var hasATS = false
   var hasPRI = false
   var isPRIEnabled = false
+  var tracksDirtyPages = true
 }
 
 extension IOMMUGroup {
@@ -69,6 +73,7 @@ extension IOMMUGroup {
   func attach(_ pasid: UInt32, to table: PageTableObject, replacing old: PageTableObject?) {
     for device in devices where pasid == 0 || device.maxPASIDs > 0 {
       device.endpoint.attach(pasid, table.translationTable, tag: table.tag, table.id)
+      device.unit.driver.didChange(device, pasid, to: table)
       if let old { old.answerFaults(of: device.endpoint, pasid: pasid == 0 ? nil : pasid) }
     }
     // What the old table had translated must not answer for the new one.
@@ -79,6 +84,7 @@ extension IOMMUGroup {
   func detach(_ pasid: UInt32, from table: PageTableObject) {
     for device in devices {
       device.endpoint.detach(pasid)
+      device.unit.driver.didChange(device, pasid, to: nil)
       table.answerFaults(of: device.endpoint, pasid: pasid == 0 ? nil : pasid)
     }
     forget(pasid, table)

@@ -22,11 +22,11 @@ protocol UnitDriver: AnyObject {
   /// Whether snooping can be enforced.
   var enforcesCoherency: Bool { get }
 
-  /// The table behind `IOMMU_HWPT_ALLOC` on an address space.
+  /// The table behind `IOMMU_HWPT_ALLOC` on an address space; `data` is what the caller brings.
   ///
   /// - Throws: `EOPNOTSUPP` for flags or data that the driver does not take.
   func makeDomain(
-    _ flags: HWPTFlags, hasData: Bool, for device: DeviceObject
+    _ flags: HWPTFlags, _ data: VendorData?, for device: DeviceObject
   ) throws(LinuxErrno) -> PagingDomain
 
   /// A guest's table.
@@ -77,13 +77,15 @@ protocol UnitDriver: AnyObject {
   /// Checks a new vDEVICE; throws what the driver refuses with.
   func checkVDevice(_ viommu: VirtualIOMMU, _ device: DeviceObject) throws(LinuxErrno)
 
-  /// Makes a hardware queue; `EOPNOTSUPP` when the driver has none.
+  /// Checks a new hardware queue; `EOPNOTSUPP` when the driver has none.
+  ///
+  /// - Returns: The queue that must stay as long as the new one, if any.
   func makeHardwareQueue(
     _ viommu: VirtualIOMMU, type: UInt32, index: UInt32, base: UInt64, length: UInt64
-  ) throws(LinuxErrno)
+  ) throws(LinuxErrno) -> HardwareQueue?
 
-  /// Ends a hardware queue.
-  func endHardwareQueue(_ queue: HardwareQueue) throws(LinuxErrno)
+  /// A device's RID (PASID 0) or one of its PASIDs now has this table, or none.
+  func didChange(_ device: PhysicalDevice, _ pasid: UInt32, to table: PageTableObject?)
 }
 
 extension UnitDriver {
@@ -96,6 +98,8 @@ extension UnitDriver {
   func isSameDriver(as other: any UnitDriver) -> Bool { name == other.name }
 
   func checkFaults(_ device: DeviceObject) throws(LinuxErrno) {}
+
+  func didChange(_ device: PhysicalDevice, _ pasid: UInt32, to table: PageTableObject?) {}
 
   func checkVIOMMU(type: UInt32, _ device: DeviceObject) throws(LinuxErrno) { throw .EOPNOTSUPP }
 
@@ -117,9 +121,7 @@ extension UnitDriver {
 
   func makeHardwareQueue(
     _ viommu: VirtualIOMMU, type: UInt32, index: UInt32, base: UInt64, length: UInt64
-  ) throws(LinuxErrno) { throw .EOPNOTSUPP }
-
-  func endHardwareQueue(_ queue: HardwareQueue) throws(LinuxErrno) {}
+  ) throws(LinuxErrno) -> HardwareQueue? { throw .EOPNOTSUPP }
 }
 
 /// The array of entries that an invalidation brings.

@@ -88,9 +88,9 @@ final class SMMUv3Driver: UnitDriver {
   var reservedRanges: [ClosedRange<UInt64>] { [0x800_0000...0x80F_FFFF] }
 
   func makeDomain(
-    _ flags: HWPTFlags, hasData: Bool, for device: DeviceObject
+    _ flags: HWPTFlags, _ data: VendorData?, for device: DeviceObject
   ) throws(LinuxErrno) -> PagingDomain {
-    if hasData { throw .EOPNOTSUPP }
+    if data != nil { throw .EOPNOTSUPP }
     let isStage2: Bool
     switch flags {
     case []: isStage2 = !registers.hasStage1

@@ -22,9 +22,9 @@ final class VTdDriver: UnitDriver {
   }
 
   func makeDomain(
-    _ flags: HWPTFlags, hasData: Bool, for device: DeviceObject
+    _ flags: HWPTFlags, _ data: VendorData?, for device: DeviceObject
   ) throws(LinuxErrno) -> PagingDomain {
-    if hasData { throw .EOPNOTSUPP }
+    if data != nil { throw .EOPNOTSUPP }
     if flags.isSubset(of: .pasid), registers.hasFirstStage {
       let levels = registers.capability.hasFiveLevels ? 5 : 4
       // Addresses are sign-extended, and iommufd uses the lower half.

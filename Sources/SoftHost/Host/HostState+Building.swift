@@ -16,7 +16,11 @@ extension HostState {
         }
       units.append(IOMMUUnit(index: index, driver: driver, translation: translations[index]))
     }
-    self.init(units: units, mock: description.answersMockRequests ? MockHost() : nil)
+    let groups = description.devices.map(\.group)
+    self.init(
+      units: units,
+      mock: description.answersMockRequests
+        ? MockHost(unitIndex: units.count, firstGroup: (groups.max() ?? -1) &+ 1) : nil)
     var physical: [PhysicalDevice?] = []
     var nodes: [VFIONode] = []
     for (index, device) in description.devices.enumerated() {

@@ -9,7 +9,7 @@ extension HostState {
     switch try caller.file(descriptor).kind {
     case .context(let context): try context.ioctl(request, argument, by: caller)
     case .device(let device): try device.ioctl(request, argument, by: caller, host: self)
-    case .group, .faults, .events, .counter, .memory: throw .ENOTTY
+    case .group, .faults, .events, .counter, .memory, .access, .buffer: throw .ENOTTY
     }
   }
 
@@ -19,10 +19,10 @@ extension HostState {
     guard count >= 0 else { throw .EINVAL }
     switch try caller.file(descriptor).kind {
     case .faults(let queue):
-      guard offset ?? 0 == 0 else { throw .ESPIPE }
+      guard offset == nil else { throw .ESPIPE }
       return try queue.read(caller.memory, address, count)
     case .events(let queue):
-      guard offset ?? 0 == 0 else { throw .ESPIPE }
+      guard offset == nil else { throw .ESPIPE }
       return try queue.read(caller.memory, address, count)
     case .device(let device):
       return try device.read(address, count, at: offset ?? 0, by: caller)
@@ -36,7 +36,7 @@ extension HostState {
       let part = min(count, file.byteCount - start)
       try caller.memory.store(file.memory.read(at: start, count: part), at: address)
       return part
-    case .context, .group: throw .EINVAL
+    case .context, .group, .access, .buffer: throw .EINVAL
     }
   }
 
@@ -46,7 +46,7 @@ extension HostState {
     guard count >= 0 else { throw .EINVAL }
     switch try caller.file(descriptor).kind {
     case .faults(let queue):
-      guard offset ?? 0 == 0 else { throw .ESPIPE }
+      guard offset == nil else { throw .ESPIPE }
       return try queue.write(caller.memory, address, count)
     case .device(let device):
       return try device.write(address, count, at: offset ?? 0, by: caller)
@@ -61,7 +61,7 @@ extension HostState {
       guard part > 0 || count == 0 else { throw .ENOSPC }
       file.memory.write(try caller.memory.load(part, at: address), at: start)
       return part
-    case .events, .context, .group: throw .EINVAL
+    case .events, .context, .group, .access, .buffer: throw .EINVAL
     }
   }
 
@@ -71,20 +71,42 @@ extension HostState {
     case .events(let queue): queue.isReadable ? .readable : []
     case .counter(let counter): counter.isSignalled ? [.readable, .writable] : .writable
     // Files without a poll operation are always ready.
-    case .context, .device, .group, .memory: [.readable, .writable]
+    case .context, .device, .group, .memory, .access, .buffer: [.readable, .writable]
     }
   }
 
-  /// The memory file that a mapping is wanted of.
+  /// The memory that a mapping is wanted of.
   func mappable(
     _ descriptor: Int32, _ offset: UInt64, _ byteCount: Int, by caller: Caller
-  ) throws(LinuxErrno) -> MemoryFile {
-    guard case .memory(let file) = try caller.file(descriptor).kind else { throw .ENODEV }
-    let size = UInt64(file.memory.byteCount)
-    guard offset & Page.mask == 0, byteCount > 0, offset < size, UInt64(byteCount) <= size - offset
-    else { throw .EINVAL }
-    return file
+  ) throws(LinuxErrno) -> MappableMemory {
+    let kind = try caller.file(descriptor).kind
+    guard offset & Page.mask == 0, byteCount > 0 else { throw .EINVAL }
+    switch kind {
+    case .memory(let file):
+      let size = UInt64(file.memory.byteCount)
+      guard offset < size, UInt64(byteCount) <= size - offset else { throw .EINVAL }
+      return MappableMemory(memory: file.memory, offset: Int(offset), keeper: nil)
+    case .context(let context):
+      let whole = (UInt64(byteCount) + Page.mask) & ~Page.mask
+      guard
+        let memory = context.driverMemory.first(where: {
+          $0.offset == offset && UInt64($0.memory.byteCount) == whole
+        })
+      else { throw .ENXIO }
+      return MappableMemory(memory: memory.memory, offset: 0, keeper: memory.hold())
+    case .buffer: throw .EINVAL
+    default: throw .ENODEV
+    }
   }
+}
+
+/// Memory that can be shown in a program's.
+struct MappableMemory: Sendable {
+  let memory: AnonymousMemory
+  /// Where in it the mapping starts, in bytes.
+  let offset: Int
+  /// What lives as long as the mapping.
+  let keeper: DriverMapping?
 }
 
 /// The eight bytes of an eventfd.

@@ -13,8 +13,8 @@ final class HostState {
   private(set) var functions: [VFIONode] = []
   /// The mock-device requests, if the host answers them.
   let mock: MockHost?
-  /// How many contexts are open.
-  var contextCount = 0
+  /// Contexts that are open, or held open.
+  private(set) var contexts: [IOMMUContext] = []
   private var charges: [UInt32: Charge] = [:]
   private var callers: [Int: Caller] = [:]
   private var lastCaller = 0
@@ -115,8 +115,9 @@ extension HostState {
   func open(_ path: String, by caller: Caller) throws(LinuxErrno) -> Int32 {
     let kind: OpenFile.Kind
     if path == "/dev/iommu" {
-      kind = .context(IOMMUContext(host: self))
-      contextCount += 1
+      let context = IOMMUContext(host: self)
+      contexts.append(context)
+      kind = .context(context)
     } else if let number = Self.number(after: "/dev/vfio/devices/vfio", in: path) {
       guard number < functions.count else { throw .ENOENT }
       kind = .device(DeviceFile(functions[number]))
@@ -176,7 +177,10 @@ extension HostState {
     case .events(let queue):
       queue.uses -= 1
       release(queue.viommu.context)
-    case .counter, .memory: break
+    case .access(let access):
+      access.close()
+      release(access.context)
+    case .counter, .memory, .buffer: break
     }
   }
 
@@ -185,7 +189,7 @@ extension HostState {
     context.holders -= 1
     guard context.holders == 0 else { return }
     context.close()
-    contextCount -= 1
+    contexts.removeAll { $0 === context }
   }
 
   private static func number(after prefix: String, in path: String) -> Int? {

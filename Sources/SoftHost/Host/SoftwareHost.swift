@@ -54,7 +54,7 @@ public final class SoftwareHost: Sendable {
   }
 
   /// How many contexts are open.
-  public var openContextCount: Int { state.withLock { $0.contextCount } }
+  public var openContextCount: Int { state.withLock { $0.contexts.count } }
 
   /// How many pages are charged to users.
   public var chargedPageCount: Int { state.withLock { $0.chargedPages } }

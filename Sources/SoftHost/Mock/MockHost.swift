@@ -1,35 +1,53 @@
 import HostABI
+import Hardware
 import IOMMU
+import PCIe
 
 /// The mock IOMMU and its devices, which the kernel's self-tests make through `/dev/iommu`.
 ///
-/// An optional part: a host answers these requests only when its description says so.
+/// An optional part: a host answers these requests only when its description says so. Mock devices
+/// make no DMA; what they would reach is looked up by requests.
 final class MockHost {
-  init() {}
-}
+  let driver = MockDriver()
+  /// All mock devices stand behind this one unit.
+  let unit: IOMMUUnit
+  /// The number of the first device's group; groups of real devices have lower ones.
+  private let firstGroup: Int
+  private var numbers = IDAllocator()
 
-/// An object of the mock-device requests in a context's table: it holds a device.
-final class MockObject: HostObject {
-  func tearDown(in context: IOMMUContext) {}
-}
+  init(unitIndex: Int, firstGroup: Int) {
+    unit = IOMMUUnit(index: unitIndex, driver: driver, translation: TranslationUnit())
+    self.firstGroup = firstGroup
+  }
 
-/// The mock unit's page table: the mappings of its address space, in pages of 2 KiB.
-final class MockDomain {
-  /// The page table that it belongs to.
-  weak var table: PagingHWPT?
+  /// Makes a device, alone in a group of its own.
+  ///
+  /// - Returns: The group, which keeps the device.
+  /// - Throws: `EINVAL` for an unknown flag.
+  func plug(_ flags: MockDeviceFlags) throws(LinuxErrno) -> IOMMUGroup {
+    guard flags.isSubset(of: .known) else { throw .EINVAL }
+    let index = Int(try numbers.allocate(in: 0...(.max)))
+    let group = IOMMUGroup(number: firstGroup &+ index)
+    let endpoint = Endpoint(
+      requester: RequesterID(segment: 0, bus: 0, devfn: 0), unit: unit.translation,
+      deviceIndex: index)
+    let device = PhysicalDevice(
+      index: index, unit: unit, group: group, parent: nil, endpoint: endpoint,
+      facts: DeviceFacts(
+        maxPASIDs: flags.contains(.pasid) ? 1 << UInt32(MockIOMMU.pasidWidth) : 0,
+        tracksDirtyPages: !flags.contains(.noDirtyTracking)),
+      reservedRanges: [])
+    group.devices = [device]
+    driver.add(device)
+    return group
+  }
 
-  func setDirtyTracking(_ isOn: Bool) {}
-
-  func forgetDirty(_ range: ClosedRange<UInt64>) {}
-
-  func forEachDirtyPage(
-    _ range: ClosedRange<UInt64>, clearing: Bool, _ visit: (UInt64, UInt64) -> Void
-  ) {}
-}
-
-/// A guest's table on the mock unit: four words that stand for cached translations.
-final class MockNested {
-  var words: [UInt32]
-
-  init(word: UInt32) { words = Array(repeating: word, count: 4) }
+  /// Takes a device away; nothing is attached and no context has it bound.
+  func unplug(_ group: IOMMUGroup) {
+    for device in group.devices {
+      driver.remove(device)
+      _ = numbers.free(UInt32(device.index))
+    }
+    group.devices = []
+  }
 }

@@ -15,7 +15,8 @@ extension IOMMUContext {
     let table: PageTableObject
     switch slot(argument.parentID) {
     case .ioas(let ioas):
-      table = try makePaging(ioas, device, argument.flags, hasData: argument.dataLength > 0)
+      table = try makePaging(
+        ioas, device, argument.flags, argument.dataLength > 0 ? data : nil)
     case .paging(let parent): table = try makeNested(parent, device, argument.flags, data)
     case .viommu(let viommu):
       guard viommu.unit === device.unit else { throw .EINVAL }
@@ -44,17 +45,17 @@ extension IOMMUContext {
   /// A page table of the kernel's own on an address space.
   ///
   /// With `attaching`, what it names of the device is attached before mappings are shown, as an
-  /// automatic table does; `hasData` says whether the caller gave data for the driver.
+  /// automatic table does; `data` is what the caller gave for the driver.
   func makePaging(
-    _ ioas: AddressSpace, _ device: DeviceObject, _ rawFlags: UInt32, hasData: Bool,
+    _ ioas: AddressSpace, _ device: DeviceObject, _ rawFlags: UInt32, _ data: VendorData? = nil,
     attaching pasid: UInt32? = nil
   ) throws(LinuxErrno) -> PagingHWPT {
     let flags = HWPTFlags(rawValue: rawFlags)
     guard flags.isSubset(of: .known) else { throw .EOPNOTSUPP }
-    if flags.contains(.dirtyTracking), !device.driver.tracksDirtyPages { throw .EOPNOTSUPP }
+    if flags.contains(.dirtyTracking), !device.tracksDirtyPages { throw .EOPNOTSUPP }
     if flags.isSuperset(of: [.faultIDValid, .nestParent]) { throw .EOPNOTSUPP }
     let domain = try device.driver.makeDomain(
-      flags.subtracting(.faultIDValid), hasData: hasData, for: device)
+      flags.subtracting(.faultIDValid), data, for: device)
     let table = try create { id throws(LinuxErrno) in
       let table = PagingHWPT(
         id: id, context: self, ioas: ioas, unit: device.unit, flags: flags, domain: domain,

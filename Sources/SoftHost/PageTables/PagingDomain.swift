@@ -36,7 +36,12 @@ final class PagingDomain {
   }
 
   /// The page sizes that a unit could use, as bits.
-  var pageSizes: UInt64 { pageSize | 1 << 21 | 1 << 30 }
+  var pageSizes: UInt64 {
+    switch storage {
+    case .radix: pageSize | 1 << 21 | 1 << 30
+    case .mock(let domain): domain.pageSizes
+    }
+  }
 
   /// The radix table, if that is how translations are kept.
   var table: PagingTable? {
@@ -50,7 +55,7 @@ final class PagingDomain {
 
   /// Shows a mapping whose pages are held.
   func map(_ area: Area) {
-    guard case .radix(let table) = storage else { return }
+    guard case .radix(let table) = storage, !area.pages.isRevoked else { return }
     var access: DMAAccess = []
     if area.isReadable { access.insert(.read) }
     if area.isWritable { access.insert(.write) }

@@ -2,14 +2,6 @@ package import HostABI
 import HostSystem
 
 extension CallerMemory {
-  /// The first bytes of a structure, the others zero.
-  package func loadPart<Structure: WireStructure>(
-    _ type: Structure.Type, _ byteCount: Int, at address: UInt64
-  ) throws(LinuxErrno) -> Structure {
-    let bytes = try load(min(byteCount, Structure.byteCount), at: address)
-    return StructureBytes.load(type, from: bytes, zero: StructureBytes.zero(type))
-  }
-
   /// Puts the first bytes of a structure at an address.
   package func storePart<Structure: WireStructure>(
     _ structure: Structure, _ byteCount: Int, at address: UInt64

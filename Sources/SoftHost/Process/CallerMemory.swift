@@ -11,6 +11,11 @@ package protocol CallerMemory: AnyObject, Sendable {
     _ type: Structure.Type, at address: UInt64
   ) throws(LinuxErrno) -> Structure
 
+  /// The first bytes of a structure, the others zero; `EFAULT` when the first cannot all be read.
+  func loadPart<Structure: WireStructure>(
+    _ type: Structure.Type, _ byteCount: Int, at address: UInt64
+  ) throws(LinuxErrno) -> Structure
+
   /// Puts a structure at an address, of any alignment; `EFAULT` when it cannot all be written.
   func store<Structure: WireStructure>(
     _ structure: Structure, at address: UInt64
@@ -46,14 +51,25 @@ package final class PinnedPages: Sendable {
     }
   }
 
-  /// The pages in order.
-  package let extents: [Extent]
+  /// The first pages in order.
+  package let first: Extent
+  /// The pages after those, where they do not all lie one after the other.
+  package let others: [Extent]
   /// What keeps them alive.
-  private let owners: [any AnyObject & Sendable]
+  private let owner: any AnyObject & Sendable
+  private let otherOwners: [any AnyObject & Sendable]
 
-  package init(_ extents: [Extent], keptBy owners: [any AnyObject & Sendable]) {
-    self.extents = extents
-    self.owners = owners
+  /// All pages in order.
+  package var extents: [Extent] { [first] + others }
+
+  package init(
+    _ first: Extent, keptBy owner: any AnyObject & Sendable, others: [Extent] = [],
+    keptBy otherOwners: [any AnyObject & Sendable] = []
+  ) {
+    self.first = first
+    self.owner = owner
+    self.others = others
+    self.otherOwners = otherOwners
   }
 }
 

@@ -20,6 +20,10 @@ final class OpenFile {
     case counter(EventCounter)
     /// A memfd.
     case memory(MemoryFile)
+    /// An access of the mock-device requests.
+    case access(MockAccess)
+    /// A dma-buf of the mock-device requests.
+    case buffer(MockBuffer)
   }
 
   let kind: Kind

@@ -15,6 +15,8 @@ package final class ProcessMemory: CallerMemory {
     let backing: AnonymousMemory
     /// The address of the region's first byte in the backing.
     var offset: Int
+    /// What lives as long as the region.
+    var keeper: DriverMapping?
 
     var isReadable: Bool { !protection.isEmpty }
     var isWritable: Bool { protection.contains(.write) }
@@ -44,6 +46,19 @@ package final class ProcessMemory: CallerMemory {
     try store(StructureBytes.bytes(of: structure), at: address)
   }
 
+  package func loadPart<Structure: WireStructure>(
+    _ type: Structure.Type, _ byteCount: Int, at address: UInt64
+  ) throws(LinuxErrno) -> Structure {
+    // Where the whole can be read, what is too much is cleared; reading has no effects.
+    if byteCount > 0, byteCount < Structure.byteCount,
+      let (backing, offset) = span(address, Structure.byteCount, writing: false)
+    {
+      return StructureBytes.keeping(byteCount, of: backing.load(type, at: offset))
+    }
+    let bytes = try load(min(max(byteCount, 0), Structure.byteCount), at: address)
+    return StructureBytes.load(type, from: bytes, zero: StructureBytes.zero(type))
+  }
+
   package func load(_ byteCount: Int, at address: UInt64) throws(LinuxErrno) -> [UInt8] {
     if byteCount == 0 { return [] }
     let parts = try parts(address, byteCount, writing: false)
@@ -68,10 +83,18 @@ package final class ProcessMemory: CallerMemory {
     _ address: UInt64, pageCount: Int, writable: Bool
   ) throws(LinuxErrno) -> PinnedPages {
     guard pageCount > 0, pageCount <= Int.max >> 12 else { throw .EFAULT }
+    // Nearly always the pages are of one mapping.
+    if let (backing, offset) = span(address, pageCount << 12, writing: writable) {
+      return PinnedPages(
+        .init(address: backing.address + UInt64(offset), pageCount: pageCount), keptBy: backing)
+    }
     let parts = try parts(address, pageCount << 12, writing: writable)
+    let extents = parts.map {
+      PinnedPages.Extent(address: $0.0.address + UInt64($0.1), pageCount: $0.2 >> 12)
+    }
     return PinnedPages(
-      parts.map { .init(address: $0.0.address + UInt64($0.1), pageCount: $0.2 >> 12) },
-      keptBy: parts.map { $0.0 })
+      extents[0], keptBy: parts[0].0, others: Array(extents.dropFirst()),
+      keptBy: parts.dropFirst().map { $0.0 })
   }
 
   /// The one backing that holds all the bytes, or none.
@@ -137,12 +160,13 @@ extension ProcessMemory {
   ///
   /// Two views of one backing would overlap, so a second one takes the place of the first.
   func map(
-    _ backing: AnonymousMemory, offset: Int, _ byteCount: Int, _ protection: MemoryProtection
+    _ backing: AnonymousMemory, offset: Int, _ byteCount: Int, _ protection: MemoryProtection,
+    keeping keeper: DriverMapping? = nil
   ) -> UInt64 {
     let start = backing.address + UInt64(offset)
     let region = Region(
       start: start, last: start + UInt64(byteCount) - 1, protection: protection, backing: backing,
-      offset: offset)
+      offset: offset, keeper: keeper)
     regions.withLock { regions in
       Self.cut(start, region.last, out: &regions)
       let index = regions.firstIndex { $0.start > start } ?? regions.count

@@ -120,14 +120,16 @@ public final class SoftProcess: HostKernel {
     try call { host, caller throws(LinuxErrno) in try host.poll(descriptor, by: caller) }
   }
 
-  /// Maps a memory file; regions of devices cannot be mapped here.
+  /// Maps a memory file, or a driver's memory by the context's descriptor; regions of devices cannot
+  /// be mapped here.
   public func map(
     _ descriptor: Int32, offset: UInt64, _ byteCount: Int, _ protection: MemoryProtection
   ) throws(LinuxErrno) -> UInt64 {
-    let file = try call { host, caller throws(LinuxErrno) in
+    let found = try call { host, caller throws(LinuxErrno) in
       try host.mappable(descriptor, offset, byteCount, by: caller)
     }
-    return memory.map(file.memory, offset: Int(offset), byteCount, protection)
+    return memory.map(
+      found.memory, offset: found.offset, byteCount, protection, keeping: found.keeper)
   }
 
   /// Makes an event counter.

@@ -1,10 +1,7 @@
 /// The nodes of an ``AreaMap`` above its leaves: per node up to 64 children with their summaries.
 @usableFromInline
 struct AreaBranches: Sendable {
-  @usableFromInline var firsts: [UInt64] = []
-  @usableFromInline var lasts: [UInt64] = []
-  @usableFromInline var gaps: [UInt64] = []
-  @usableFromInline var children: [Int32] = []
+  @usableFromInline var words: [UInt64] = []
   @usableFromInline var counts: [Int32] = []
   @usableFromInline var unused: [Int32] = []
 
@@ -12,6 +9,10 @@ struct AreaBranches: Sendable {
 
   /// The slots of a node.
   @inlinable static var width: Int { 64 }
+  /// The lowest and the highest address and the longest gap of a child, and its number.
+  @inlinable static var shape: NodeShape { NodeShape(width: width, columns: 4) }
+  /// The words of a node.
+  @inlinable static var block: Int { shape.size }
 
   /// The number of a node's children.
   @inlinable func count(_ node: Int) -> Int { Int(counts[node]) }
@@ -19,60 +20,61 @@ struct AreaBranches: Sendable {
   /// The child of a node that has the address, or would have an area that starts there.
   @inlinable
   func position(of address: UInt64, in node: Int) -> Int {
-    let rank = min(
-      NodeKeys.rank(of: address, in: firsts.span, at: node &* Self.width, blocks: 8), count(node))
-    return max(rank &- 1, 0)
+    let rank = NodeKeys.rank(of: address, in: words.span, at: node &* Self.block, blocks: 8)
+    return max(min(rank, count(node)) &- 1, 0)
   }
 
   /// A child's number.
   @inlinable
   func child(_ position: Int, of node: Int) -> Int {
-    Int(children[node &* Self.width &+ position])
+    Int(truncatingIfNeeded: words[node &* Self.block &+ 3 &* Self.width &+ position])
   }
 
   /// A child's summary.
   @inlinable
   func summary(ofChild position: Int, of node: Int) -> AreaSummary {
-    let slot = node &* Self.width &+ position
-    return AreaSummary(first: firsts[slot], last: lasts[slot], gap: gaps[slot])
+    let slot = node &* Self.block &+ position
+    return AreaSummary(
+      first: words[slot], last: words[slot &+ Self.width], gap: words[slot &+ 2 &* Self.width])
   }
 
   /// Stores a child's summary.
   @inlinable
   mutating func set(_ summary: AreaSummary, ofChild position: Int, of node: Int) {
-    let slot = node &* Self.width &+ position
-    firsts[slot] = summary.first
-    lasts[slot] = summary.last
-    gaps[slot] = summary.gap
+    let slot = node &* Self.block &+ position
+    words[slot] = summary.first
+    words[slot &+ Self.width] = summary.last
+    words[slot &+ 2 &* Self.width] = summary.gap
   }
 
   /// The length of the gap between a child and the one before.
   @inlinable
   func gap(before position: Int, in node: Int) -> UInt64 {
-    let slot = node &* Self.width &+ position
-    return firsts[slot] &- lasts[slot &- 1] &- 1
+    let slot = node &* Self.block &+ position
+    return words[slot] &- words[slot &+ Self.width &- 1] &- 1
   }
 
   /// The longest gap inside a child and beside it, up to its neighbours.
   @inlinable
   func gap(around position: Int, in node: Int) -> UInt64 {
-    var result = gaps[node &* Self.width &+ position]
+    var result = words[node &* Self.block &+ 2 &* Self.width &+ position]
     if position > 0 { result = max(result, gap(before: position, in: node)) }
     if position &+ 1 < count(node) { result = max(result, gap(before: position &+ 1, in: node)) }
     return result
   }
 
-  /// The longest gap between areas below a node; any that is `enough` or longer may be returned, when
-  /// no other can be longer.
+  /// The longest gap between areas below a node; any that is `enough` or longer may be returned,
+  /// when no other can be longer.
   @inlinable
   func longestGap(in node: Int, enough: UInt64 = .max) -> UInt64 {
-    let base = node &* Self.width
+    let base = node &* Self.block
     let end = base &+ count(node)
-    let (firsts, lasts, gaps) = (self.firsts.span, self.lasts.span, self.gaps.span)
-    var gap = gaps[base]
+    let words = words.span
+    var gap = words[base &+ 2 &* Self.width]
     var slot = base &+ 1
     while slot < end, gap < enough {
-      gap = max(gap, max(gaps[slot], firsts[slot] &- lasts[slot &- 1] &- 1))
+      let before = words[slot] &- words[slot &+ Self.width &- 1] &- 1
+      gap = max(gap, max(words[slot &+ 2 &* Self.width], before))
       slot &+= 1
     }
     return gap
@@ -81,19 +83,17 @@ struct AreaBranches: Sendable {
   /// What a node that is not empty tells its parent, found by looking at every child.
   @inlinable
   func summary(of node: Int) -> AreaSummary {
-    let base = node &* Self.width
+    let base = node &* Self.block
     return AreaSummary(
-      first: firsts[base], last: lasts[base &+ count(node) &- 1], gap: longestGap(in: node))
+      first: words[base], last: words[base &+ Self.width &+ count(node) &- 1],
+      gap: longestGap(in: node))
   }
 
   /// A node without children.
   @inlinable
   mutating func make() -> Int {
     if let free = unused.popLast() { return Int(free) }
-    firsts.append(contentsOf: repeatElement(NodeKeys.filler, count: Self.width))
-    lasts.append(contentsOf: repeatElement(0, count: Self.width))
-    gaps.append(contentsOf: repeatElement(0, count: Self.width))
-    children.append(contentsOf: repeatElement(NodeKeys.none, count: Self.width))
+    words.append(contentsOf: repeatElement(NodeKeys.filler, count: Self.block))
     counts.append(0)
     return counts.count - 1
   }
@@ -104,13 +104,8 @@ struct AreaBranches: Sendable {
   /// Puts a child into a slot of a node that has room.
   @inlinable
   mutating func insert(_ child: Int32, _ summary: AreaSummary, at position: Int, in node: Int) {
-    let base = node &* Self.width
-    let (slot, end) = (base &+ position, base &+ count(node))
-    NodeKeys.open(&firsts, at: slot, end: end)
-    NodeKeys.open(&lasts, at: slot, end: end)
-    NodeKeys.open(&gaps, at: slot, end: end)
-    NodeKeys.open(&children, at: slot, end: end)
-    children[slot] = child
+    Self.shape.open(position, of: node, count: count(node), in: &words)
+    words[node &* Self.block &+ 3 &* Self.width &+ position] = UInt64(child)
     counts[node] &+= 1
     set(summary, ofChild: position, of: node)
   }
@@ -118,13 +113,7 @@ struct AreaBranches: Sendable {
   /// Takes a child out of a slot.
   @inlinable
   mutating func remove(at position: Int, in node: Int) {
-    let base = node &* Self.width
-    let (slot, end) = (base &+ position, base &+ count(node))
-    NodeKeys.close(&firsts, at: slot, end: end)
-    NodeKeys.close(&lasts, at: slot, end: end)
-    NodeKeys.close(&gaps, at: slot, end: end)
-    NodeKeys.close(&children, at: slot, end: end)
-    firsts[end &- 1] = NodeKeys.filler
+    Self.shape.close(position, of: node, count: count(node), in: &words)
     counts[node] &-= 1
   }
 
@@ -132,13 +121,8 @@ struct AreaBranches: Sendable {
   @inlinable
   mutating func move(from node: Int, _ position: Int, to other: Int) {
     let moved = count(node) &- position
-    let source = node &* Self.width &+ position
-    let target = other &* Self.width &+ count(other)
-    NodeKeys.copy(&firsts, from: source, to: target, count: moved)
-    NodeKeys.copy(&lasts, from: source, to: target, count: moved)
-    NodeKeys.copy(&gaps, from: source, to: target, count: moved)
-    NodeKeys.copy(&children, from: source, to: target, count: moved)
-    NodeKeys.clear(&firsts, source..<source &+ moved)
+    Self.shape.move(
+      position, of: node, count: count(node), to: other, count(other), in: &words)
     counts[node] &-= Int32(moved)
     counts[other] &+= Int32(moved)
   }

@@ -17,8 +17,10 @@ struct AreaLeaves<Value: BitwiseCopyable> {
 
   /// The slots of a leaf.
   @inlinable static var width: Int { 32 }
+  /// Where areas start, where they end, and where their values are.
+  @inlinable static var shape: NodeShape { NodeShape(width: width, columns: 3) }
   /// The words of a leaf.
-  @inlinable static var block: Int { 3 &* width }
+  @inlinable static var block: Int { shape.size }
 
   /// The used slots of a leaf.
   @inlinable func count(_ leaf: Int) -> Int { Int(counts[leaf]) }
@@ -44,6 +46,13 @@ struct AreaLeaves<Value: BitwiseCopyable> {
   func rank(of address: UInt64, in leaf: Int) -> Int {
     let rank = NodeKeys.rank(of: address, in: words.span, at: leaf &* Self.block, blocks: 4)
     return min(rank, count(leaf))
+  }
+
+  /// The number of areas in a leaf that end below `address`.
+  @inlinable
+  func count(endingBelow address: UInt64, in leaf: Int) -> Int {
+    NodeKeys.count(
+      below: address, in: words.span, at: leaf &* Self.block &+ Self.width, blocks: 4)
   }
 
   /// A leaf with one area, linked behind another one.
@@ -104,20 +113,11 @@ struct AreaLeaves<Value: BitwiseCopyable> {
       place = values.count
       values.append(value)
     }
-    let base = leaf &* Self.block
-    let end = count(leaf)
-    var words = words.mutableSpan
-    for part in 0..<3 {
-      let start = base &+ part &* Self.width
-      var slot = start &+ end
-      while slot > start &+ position {
-        words[slot] = words[slot &- 1]
-        slot &-= 1
-      }
-    }
-    words[base &+ position] = range.lowerBound
-    words[base &+ Self.width &+ position] = range.upperBound
-    words[base &+ 2 &* Self.width &+ position] = UInt64(place)
+    Self.shape.open(position, of: leaf, count: count(leaf), in: &words)
+    let slot = leaf &* Self.block &+ position
+    words[slot] = range.lowerBound
+    words[slot &+ Self.width] = range.upperBound
+    words[slot &+ 2 &* Self.width] = UInt64(place)
     counts[leaf] &+= 1
   }
 
@@ -125,18 +125,7 @@ struct AreaLeaves<Value: BitwiseCopyable> {
   @inlinable
   mutating func remove(at position: Int, in leaf: Int) {
     unusedValues.append(Int32(place(position, of: leaf)))
-    let base = leaf &* Self.block
-    let end = count(leaf)
-    var words = words.mutableSpan
-    for part in 0..<3 {
-      let start = base &+ part &* Self.width
-      var slot = start &+ position &+ 1
-      while slot < start &+ end {
-        words[slot &- 1] = words[slot]
-        slot &+= 1
-      }
-    }
-    words[base &+ end &- 1] = NodeKeys.filler
+    Self.shape.close(position, of: leaf, count: count(leaf), in: &words)
     counts[leaf] &-= 1
   }
 
@@ -144,13 +133,8 @@ struct AreaLeaves<Value: BitwiseCopyable> {
   @inlinable
   mutating func move(from leaf: Int, _ position: Int, to other: Int) {
     let moved = count(leaf) &- position
-    for part in 0..<3 {
-      let source = leaf &* Self.block &+ part &* Self.width &+ position
-      let target = other &* Self.block &+ part &* Self.width &+ count(other)
-      NodeKeys.copy(&words, from: source, to: target, count: moved)
-    }
-    let start = leaf &* Self.block &+ position
-    NodeKeys.clear(&words, start..<start &+ moved)
+    Self.shape.move(
+      position, of: leaf, count: count(leaf), to: other, count(other), in: &words)
     counts[leaf] &-= Int32(moved)
     counts[other] &+= Int32(moved)
   }

@@ -100,13 +100,13 @@ extension AreaMap {
     _ range: ClosedRange<UInt64>, _ value: Value, intoLeaf leaf: Int,
     _ summary: inout AreaSummary
   ) -> AreaGrowth {
-    let position = leaves.rank(of: range.lowerBound, in: leaf)
+    // Nothing overlaps when as many areas end before the range as start before its end. Neither
+    // search waits for the other's memory.
+    let position = leaves.count(endingBelow: range.lowerBound, in: leaf)
+    guard leaves.rank(of: range.upperBound, in: leaf) == position else { return .refused }
     let count = leaves.count(leaf)
-    if position > 0, leaves.last(position &- 1, of: leaf) >= range.lowerBound { return .refused }
     let next = leaves.nexts[leaf]
-    if position < count {
-      if leaves.start(position, of: leaf) <= range.upperBound { return .refused }
-    } else if next >= 0, leaves.start(0, of: Int(next)) <= range.upperBound {
+    if position == count, next >= 0, leaves.start(0, of: Int(next)) <= range.upperBound {
       return .refused
     }
     if count < AreaLeaves<Value>.width {

@@ -25,8 +25,8 @@ extension AreaMap {
   private func summary(
     under node: Int, level: Int, _ order: inout [Int], _ problems: inout [String]
   ) -> AreaSummary {
-    let base = node * (level == 0 ? AreaLeaves<Value>.block : AreaBranches.width)
-    let keys = level == 0 ? leaves.words : branches.firsts
+    let base = node * (level == 0 ? AreaLeaves<Value>.block : AreaBranches.block)
+    let keys = level == 0 ? leaves.words : branches.words
     if keys[base + count(of: node, level: level)..<base + width(level: level)]
       .contains(where: { $0 != NodeKeys.filler })
     {

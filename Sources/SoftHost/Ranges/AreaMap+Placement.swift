@@ -61,14 +61,15 @@ extension AreaMap {
     _ search: inout PlacementSearch, under node: Int, level: Int, _ reserved: ReservedRanges
   ) -> UInt64? {
     guard level > 0 else { return firstFit(&search, inLeaf: node, reserved) }
-    let base = node &* AreaBranches.width
-    let (firsts, lasts, gaps) = (branches.firsts.span, branches.lasts.span, branches.gaps.span)
+    let width = AreaBranches.width
+    let base = node &* AreaBranches.block
+    let words = branches.words.span
     let start = base &+ branches.position(of: search.low, in: node)
     let end = base &+ branches.count(node)
     let length = search.wanted.length
     for slot in start..<end {
       if slot > start {
-        let (first, last) = (firsts[slot], lasts[slot &- 1])
+        let (first, last) = (words[slot], words[slot &+ width &- 1])
         if first &- last &- 1 >= length,
           let place = search.place(from: last &+ 1, to: first &- 1, reserved)
         {
@@ -76,9 +77,9 @@ extension AreaMap {
         }
         if first > search.high { return nil }
       }
-      if gaps[slot] >= length,
+      if words[slot &+ 2 &* width] >= length,
         let place = firstFit(
-          &search, under: Int(branches.children[slot]), level: level - 1, reserved)
+          &search, under: branches.child(slot &- base, of: node), level: level - 1, reserved)
       {
         return place
       }

@@ -1,10 +1,10 @@
 /// Ranges of addresses that do not overlap, in order, each with a small value.
 ///
-/// The mappings of an I/O address space are such a map. It is a B+ tree with up to 64 entries a node;
-/// the nodes lie in flat arrays that grow and are used again, so a change allocates nothing unless
+/// The mappings of an I/O address space are such a map. It is a B+ tree, 32 areas a leaf and 64
+/// children a branch, in flat arrays that grow and are used again: a change allocates nothing unless
 /// an array has to grow. Every node knows the longest gap among its areas, so that a search for a
-/// free place does not walk them all. An area takes 16 bytes and its value, twice that when changes
-/// at random places have left the nodes half full.
+/// free place does not walk them all. An area takes 24 bytes and its value, and half of the 24 again
+/// when changes at random places have left the leaves partly empty.
 ///
 /// Ranges include both ends and may touch 0 and 2^64 - 1. Looking up and changing one area costs
 /// O(log count).

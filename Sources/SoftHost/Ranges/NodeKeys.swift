@@ -25,59 +25,9 @@ enum NodeKeys {
     return rank
   }
 
-  /// Moves the elements of a node from `position` up by one, so that its slot is free.
-  @inlinable
-  static func open<T: BitwiseCopyable>(_ elements: inout [T], at position: Int, end: Int) {
-    var span = elements.mutableSpan
-    var index = end
-    while index > position {
-      span[index] = span[index &- 1]
-      index &-= 1
-    }
-  }
-
-  /// Moves the elements after `position` down by one, over it.
-  @inlinable
-  static func close<T: BitwiseCopyable>(_ elements: inout [T], at position: Int, end: Int) {
-    var span = elements.mutableSpan
-    var index = position &+ 1
-    while index < end {
-      span[index &- 1] = span[index]
-      index &+= 1
-    }
-  }
-
-  /// Copies elements between nodes.
-  @inlinable
-  static func copy<T: BitwiseCopyable>(
-    _ elements: inout [T], from source: Int, to target: Int, count: Int
-  ) {
-    var span = elements.mutableSpan
-    for index in 0..<count { span[target &+ index] = span[source &+ index] }
-  }
-
-  /// Makes slots free.
-  @inlinable
-  static func clear(_ keys: inout [UInt64], _ slots: Range<Int>) {
-    var span = keys.mutableSpan
-    for slot in slots { span[slot] = filler }
-  }
-}
-
-/// What a node tells its parent.
-@usableFromInline
-struct AreaSummary: Equatable, Sendable {
-  /// The lowest address of all its areas.
-  @usableFromInline var first: UInt64
-  /// The highest.
-  @usableFromInline var last: UInt64
-  /// The length of the longest gap between two of its areas.
-  @usableFromInline var gap: UInt64
-
-  @inlinable
-  init(first: UInt64, last: UInt64, gap: UInt64) {
-    self.first = first
-    self.last = last
-    self.gap = gap
+  /// The number of keys that are below `key`, among all slots of a node, found in the same way.
+  @inlinable @inline(__always)
+  static func count(below key: UInt64, in keys: Span<UInt64>, at start: Int, blocks: Int) -> Int {
+    key == 0 ? 0 : rank(of: key &- 1, in: keys, at: start, blocks: blocks)
   }
 }

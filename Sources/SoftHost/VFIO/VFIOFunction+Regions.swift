@@ -11,8 +11,9 @@ extension VFIOFunction {
   ///   - offset: The region's index shifted left by 40, and the place in the region.
   ///   - count: How many bytes are wanted; at most ``transferLimit`` come.
   /// - Returns: The bytes, fewer at the end of a region.
-  /// - Throws: `EINVAL` for a region that is not there or a place behind its end, `EFAULT` behind the
-  ///   end of config space, `EIO` while memory is not decoded, `ENOMEM` for a ROM without an image.
+  /// - Throws: `EINVAL` for a region that is not there or a place behind its end, `EFAULT` behind
+  ///   the end of config space, `EIO` while memory is not decoded, `ENOMEM` for a ROM without an
+  ///   image.
   package mutating func read(at offset: UInt64, count: Int) throws(LinuxErrno) -> [UInt8] {
     guard isOpen else { throw .EINVAL }
     guard count > 0 else { return [] }

@@ -90,61 +90,67 @@ extension IOMMUContext {
     var argument = try load(HWQueueAllocArgument.self, call)
     guard argument.flags == 0, argument.type != 0 else { throw .EOPNOTSUPP }
     guard argument.length > 0 else { throw .EINVAL }
-    let (last, wraps) = argument.parentIOVA.addingReportingOverflow(argument.length - 1)
-    if wraps { throw .EOVERFLOW }
+    if argument.parentIOVA.addingReportingOverflow(argument.length - 1).overflow {
+      throw .EOVERFLOW
+    }
     let viommu = try viommu(argument.viommuID)
     try viommu.unit.driver.checkHardwareQueue(type: argument.type)
-    guard viommu.hardwareQueues[argument.index] == nil else { throw .EEXIST }
-    let ioas = viommu.parent.ioas
-    let areas = try hold(argument.parentIOVA...last, in: ioas)
-    let queue: HardwareQueue
-    do {
-      try viommu.unit.driver.makeHardwareQueue(
-        viommu, type: argument.type, index: argument.index, base: argument.parentIOVA,
-        length: argument.length)
-      queue = try create { id throws(LinuxErrno) in
-        let queue = HardwareQueue(id: id, viommu: viommu, index: argument.index, areas: areas)
-        return (queue, .hardwareQueue(queue))
-      }
-    } catch {
-      for start in areas { ioas.update(start) { $0.queues -= 1 } }
-      throw error
+    let queue = try create { id throws(LinuxErrno) in
+      let queue = try self.makeHardwareQueue(id, argument, in: viommu)
+      return (queue, .hardwareQueue(queue))
     }
-    viommu.hardwareQueues[argument.index] = queue
-    viommu.uses += 1
     argument.outID = queue.id
     do { try store(argument, call) } catch {
-      try? queue.tearDown()
+      queue.tearDown(in: self)
       remove(queue.id)
       throw error
     }
   }
 
-  /// Keeps the mappings of a hardware queue where they are.
-  ///
-  /// - Throws: `ENOENT` where nothing is mapped, `EPERM` where reading is not allowed, `EFAULT` when
-  ///   the pages don't lie one after the other.
-  private func hold(
-    _ range: ClosedRange<UInt64>, in ioas: AddressSpace
-  ) throws(LinuxErrno) -> [UInt64] {
-    var areas: [Area] = []
-    var at = range.lowerBound
-    while true {
-      guard let area = ioas.area(at: at) else { throw .ENOENT }
-      guard area.isReadable else { throw .EPERM }
-      areas.append(area)
-      if area.last >= range.upperBound { break }
-      at = area.last + 1
+  /// Holds a queue's memory, and lets the driver have it.
+  private func makeHardwareQueue(
+    _ id: UInt32, _ argument: HWQueueAllocArgument, in viommu: VirtualIOMMU
+  ) throws(LinuxErrno) -> HardwareQueue {
+    let access = try create { id throws(LinuxErrno) in
+      let access = AccessObject(id: id, pageSize: Page.size)
+      return (access, .access(access))
     }
-    var next: UInt64?
-    for area in areas {
-      guard let address = area.hostAddress(of: max(area.start, range.lowerBound)) else {
-        throw .EFAULT
+    access.uses = 1
+    do throws(LinuxErrno) {
+      let space = viommu.parent.ioas
+      try access.attach(to: space)
+      let pages = try space.hold(
+        Self.wholePages(argument.parentIOVA, argument.length), writing: false, locking: true)
+      do throws(LinuxErrno) {
+        let addresses = pages.pageAddresses
+        for (page, next) in zip(addresses, addresses.dropFirst()) where next != page + Page.size {
+          throw .EFAULT
+        }
+        let previous = try viommu.unit.driver.makeHardwareQueue(
+          viommu, type: argument.type, index: argument.index, base: argument.parentIOVA,
+          length: argument.length)
+        return HardwareQueue(
+          id: id, viommu: viommu, index: argument.index, previous: previous, access: access,
+          pages: pages)
+      } catch {
+        space.release(pages)
+        throw error
       }
-      if let next, next != address { throw .EFAULT }
-      next = address + (area.last - max(area.start, range.lowerBound)) + 1
+    } catch {
+      access.detach()
+      remove(access.id)
+      throw error
     }
-    for area in areas { ioas.update(area.start) { $0.queues += 1 } }
-    return areas.map(\.start)
+  }
+
+  /// The pages that a queue lies in; `ENOMEM` for so many that the kernel cannot list them.
+  private static func wholePages(
+    _ start: UInt64, _ length: UInt64
+  ) throws(LinuxErrno) -> ClosedRange<UInt64> {
+    // The caller has checked that the range does not wrap.
+    let first = start & ~Page.mask
+    let last = (start + (length - 1)) | Page.mask
+    guard (last - first) >> 12 < UInt64(Int32.max) / 8 else { throw .ENOMEM }
+    return first...last
   }
 }

@@ -15,6 +15,8 @@ final class VirtualIOMMU: HostObject {
   let tag: UInt32
   /// Hardware queues by their index.
   var hardwareQueues: [UInt32: HardwareQueue] = [:]
+  /// Memory that the driver shares with the guest.
+  var driverMemory: DriverMemory?
 
   init(
     id: UInt32, context: IOMMUContext, type: UInt32, unit: IOMMUUnit, parent: PagingHWPT,
@@ -28,7 +30,12 @@ final class VirtualIOMMU: HostObject {
     super.init(id: id)
   }
 
-  func tearDown() { parent.uses -= 1 }
+  override var isMapped: Bool { driverMemory?.isMapped ?? false }
+
+  func tearDown() {
+    parent.uses -= 1
+    if let driverMemory { context.remove(driverMemory) }
+  }
 }
 
 /// A device as a guest's IOMMU knows it (`VDEVICE`).
@@ -57,20 +64,33 @@ final class VirtualDevice: HostObject {
 final class HardwareQueue: HostObject {
   let viommu: VirtualIOMMU
   let index: UInt32
-  /// The mappings that the queue lies in, by first address.
-  let areas: [UInt64]
+  /// The queue that must stay as long as this one.
+  let previous: HardwareQueue?
+  /// The kernel's own use of the guest's memory, with a number of its own.
+  private let access: AccessObject
+  private let pages: HeldPages
 
-  init(id: UInt32, viommu: VirtualIOMMU, index: UInt32, areas: [UInt64]) {
+  init(
+    id: UInt32, viommu: VirtualIOMMU, index: UInt32, previous: HardwareQueue?,
+    access: AccessObject, pages: HeldPages
+  ) {
     self.viommu = viommu
     self.index = index
-    self.areas = areas
+    self.previous = previous
+    self.access = access
+    self.pages = pages
     super.init(id: id)
+    previous?.uses += 1
+    viommu.hardwareQueues[index] = self
+    viommu.uses += 1
   }
 
-  func tearDown() throws(LinuxErrno) {
-    try viommu.unit.driver.endHardwareQueue(self)
-    for start in areas { viommu.parent.ioas.update(start) { $0.queues -= 1 } }
+  func tearDown(in context: IOMMUContext) {
     viommu.hardwareQueues[index] = nil
     viommu.uses -= 1
+    previous?.uses -= 1
+    pages.space.release(pages)
+    access.detach()
+    context.remove(access.id)
   }
 }
