@@ -74,14 +74,14 @@ final class World {
     }
   }
 
-  /// A closed descriptor becomes -1: its number may be another file's by now.
+  /// What is no open file of this sequence becomes a descriptor that nobody has: a number may be
+  /// some other file of this process.
   private func descriptorChecked(
     _ value: UInt64, _ field: StepField, _ operand: Operand
   ) -> UInt64 {
-    guard case .descriptor = field.role, case .result(let step, _) = operand, step != 0 else {
-      return value
-    }
-    return opened.contains(Int32(truncatingIfNeeded: value)) ? value : 0xFFFF_FFFF
+    guard case .descriptor = field.role else { return value }
+    if case .result(0, _) = operand { return value }
+    return opened.contains(Int32(truncatingIfNeeded: value)) ? value : 0x7FFF_FFFF
   }
 
   /// Carries out a step.
