@@ -37,11 +37,17 @@ final class KernelObject: Sendable {
   }
 
   deinit {
-    do throws(IOMMUError) {
-      try destroy()
-    } catch {
-      context.recordAbandoned(name)
+    // Another thread may be in the middle of a request on the object, so once more is worth it.
+    for _ in 0..<2 {
+      do throws(IOMMUError) {
+        return try destroy()
+      } catch where error.errno == .ENOENT {
+        return
+      } catch {
+        continue
+      }
     }
+    context.recordAbandoned(name)
   }
 
   /// The descriptor that came with the object, as long as it is open.
