@@ -1,0 +1,44 @@
+import ArgumentParser
+import HostSystem
+
+struct LabCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "lab",
+    abstract: "Take a device with PASIDs through the whole path, in one process, step by step.",
+    discussion: """
+      A software host with one device is opened, bound and attached as a VMM does it. A small guest \
+      makes a page table for each PASID, and the device does DMA through each, meets faults, asks \
+      for a page, and uses a translation that nobody invalidated. Nothing of this machine is \
+      touched, and no privileges are needed.
+
+      Exit status: 0 every step did what it states, 1 one did not.
+      """)
+
+  @Option(
+    help: ArgumentHelp("How many PASIDs to use (default: 3).", valueName: "1…64"))
+  var pasids = 3
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  @Option(help: ArgumentHelp("Draw the path of one translation into a file.", valueName: "FILE"))
+  var svg: String?
+
+  func validate() throws {
+    guard Lab.pasidCounts.contains(pasids) else {
+      throw ValidationError(
+        "--pasids takes a number from \(Lab.pasidCounts.lowerBound) to "
+          + "\(Lab.pasidCounts.upperBound), and not \(pasids)")
+    }
+  }
+
+  func run() throws {
+    let messages = Messages()
+    defer { messages.finish() }
+    let report = Lab.run(pasidCount: pasids)
+    var sink = ByteSink()
+    try sink.write(LabTextReport.text(report, style: TextStyle(colored: Terminal.wantsColor)))
+    try sink.flush()
+    guard report.holds else { throw ExitStatus.stepFailed }
+  }
+}
