@@ -84,8 +84,12 @@ let package = Package(
     .testTarget(
       name: "SoftHostTests",
       dependencies: [
-        "Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe", "SoftHost", "TestSupport",
+        "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "SoftHost",
+        "TestSupport",
       ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient"],
       swiftSettings: settings),
     .testTarget(
       name: "LinuxHostTests", dependencies: ["HostABI", "LinuxHost"],

@@ -108,6 +108,21 @@ struct LifetimeTests {
     #expect(context.abandonedObjects == [.addressSpace(1)])
   }
 
+  @Test("an object that someone else destroyed is not destroyed again, for its number may be reused")
+  func gone() throws {
+    let kernel = ScriptedKernel()
+    let context = try IOMMUContext(on: kernel)
+    kernel.fail(IOMMUFDRequest.destroy.number, .ENOENT)
+    let space = try IOAddressSpace(in: context)
+    do throws(IOMMUError) {
+      try space.destroy()
+      Issue.record("it is gone")
+    } catch {
+      #expect(error.errno == .ENOENT)
+    }
+    #expect(kernel.destroyed == [1] && context.abandonedObjects.isEmpty)
+  }
+
   @Test("a failed bind closes the device and leaves the context")
   func failedBind() throws {
     let kernel = ScriptedKernel()

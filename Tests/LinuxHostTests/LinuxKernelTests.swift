@@ -150,6 +150,17 @@ import Testing
       }
     }
 
+    @Test("pages that one process may not read of another are read as the processor would")
+    func writeOnly() throws {
+      try withPages { address throws in
+        try kernel.store([7], address)
+        try kernel.protect(address, page, .write)
+        #expect(try kernel.load(address, 2) == [7, 0])
+        try kernel.store([9], address + 1)
+        #expect(try kernel.load(address, 2) == [7, 9])
+      }
+    }
+
     @Test("a range that runs off its pages is EFAULT, however large")
     func runsOff() throws {
       let address = try kernel.allocate(2 * page, [.read, .write])

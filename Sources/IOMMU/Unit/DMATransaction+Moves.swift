@@ -14,6 +14,16 @@ public struct DMAOutcome: Hashable, Sendable {
   public let byteCount: Int
   /// What ended it early; `nil` when all bytes were moved.
   public let obstacle: Obstacle?
+
+  /// Describes how far a move came.
+  ///
+  /// - Parameters:
+  ///   - byteCount: How many bytes were moved.
+  ///   - obstacle: What ended it early.
+  public init(byteCount: Int, obstacle: Obstacle? = nil) {
+    self.byteCount = byteCount
+    self.obstacle = obstacle
+  }
 }
 
 extension DMATransaction {

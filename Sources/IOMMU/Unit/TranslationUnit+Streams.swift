@@ -4,14 +4,15 @@ extension TranslationUnit {
   /// Translates a request of an SMMUv3 stream: stream table entry, context descriptor, tables.
   @inline(never)
   func translate(
-    _ table: SMMUStreamTable, _ context: borrowing TranslationContext, _ iova: IOVA,
+    _ which: TranslationTable, _ origin: Origin, stream: UInt32, _ iova: IOVA,
     _ access: DMAAccess, slot: Int
   ) -> TranslationResult {
-    switch table.route(context.pasid) {
+    guard case .smmuStream(let table) = which else { preconditionFailure("no stream") }
+    switch table.route(origin.pasid) {
     case .fault(let event): return refuse(table.configuration(event, iova), slot: slot)
     case .bypass:
-      let key = context.key
-      if let word = cached(key, iova.rawValue >> 12, access, context, iova, slot: slot) {
+      let key = origin.key
+      if let word = cached(which, origin, iova.rawValue >> 12, iova, access, slot: slot) {
         return .success(Self.translation(word, iova, access))
       }
       let ticket = iotlb.ticket(key, iova.rawValue >> 12)
@@ -20,16 +21,18 @@ extension TranslationUnit {
         access, slot: slot)
     case .descriptor(let number):
       let descriptor: SMMUContextDescriptor
-      switch self.descriptor(number, table, context.stream, iova) {
+      switch self.descriptor(number, table, stream, iova) {
       case .fault(let fault): return refuse(fault, slot: slot)
       case .value(let value): descriptor = value
       }
       guard let place = SMMUStreamTable.place(iova, in: descriptor) else {
         return refuse(table.outside(iova, descriptor), slot: slot)
       }
-      let key = CacheKey(tag: context.tag, .asid, UInt32(descriptor.asid))
+      let key = CacheKey(tag: origin.tag, .asid, UInt32(descriptor.asid))
       let page = place.address >> 12
-      if let word = cached(key, page, access, context, iova, slot: slot) {
+      var owner = origin
+      owner.key = key
+      if let word = cached(which, owner, page, iova, access, slot: slot) {
         return .success(Self.translation(word, iova, access))
       }
       let ticket = iotlb.ticket(key, page)
@@ -54,12 +57,12 @@ extension TranslationUnit {
 
   @inline(__always)
   private func cached(
-    _ key: CacheKey, _ page: UInt64, _ access: DMAAccess,
-    _ context: borrowing TranslationContext, _ iova: IOVA, slot: Int
+    _ table: TranslationTable, _ origin: Origin, _ page: UInt64, _ iova: IOVA,
+    _ access: DMAAccess, slot: Int
   ) -> TranslationWord? {
-    guard let word = iotlb.lookup(key, page), word.allows(access) else { return nil }
+    guard let word = iotlb.lookup(origin.key, page), word.allows(access) else { return nil }
     slots.count(.hits, in: slot)
-    if isStrict { compare(word, context, key, page, iova, access) }
+    if isStrict { compare(word, table, origin, page, iova, access) }
     return word
   }
 

@@ -80,18 +80,33 @@ public final class TranslationUnit: Sendable {
 
   // MARK: Translation
 
+  /// Whose request it is, without the table: nothing that is counted.
+  struct Origin: BitwiseCopyable {
+    let tag: UInt32
+    let pasid: PASID?
+    var key: CacheKey
+
+    @inline(__always)
+    init(_ context: borrowing TranslationContext) {
+      (tag, pasid, key) = (context.tag, context.pasid, context.key)
+    }
+  }
+
   @inline(__always)
   func translate(
     _ context: borrowing TranslationContext, _ iova: IOVA, _ access: DMAAccess, slot: Int
   ) -> TranslationResult {
-    if context.isStream, case .smmuStream(let table) = context.table {
-      return translate(table, context, iova, access, slot: slot)
+    if context.isStream {
+      return translate(
+        context.table, Origin(context), stream: context.stream, iova, access, slot: slot)
     }
     let key = context.key
     let page = iova.rawValue >> 12
     if let word = iotlb.lookup(key, page), word.allows(access) {
       slots.count(.hits, in: slot)
-      if strict.load(ordering: .relaxed) { compare(word, context, key, page, iova, access) }
+      if strict.load(ordering: .relaxed) {
+        compare(word, context.table, Origin(context), page, iova, access)
+      }
       return .success(Self.translation(word, iova, access))
     }
     return miss(context.table, key, iova, access, slot: slot)
@@ -136,23 +151,23 @@ public final class TranslationUnit: Sendable {
   /// Notes a hit that the tables do not agree with, unless its invalidation has just come.
   @inline(never)
   func compare(
-    _ word: TranslationWord, _ context: borrowing TranslationContext, _ key: CacheKey,
-    _ page: UInt64, _ iova: IOVA, _ access: DMAAccess
+    _ word: TranslationWord, _ table: TranslationTable, _ origin: Origin, _ page: UInt64,
+    _ iova: IOVA, _ access: DMAAccess
   ) {
     let mode = access.intersection(.privileged)
     let granted = DMAAccess(
       rawValue: word.permissions(isPrivileged: !mode.isEmpty))
     let asked = granted.union(mode)
-    let now = context.table.look(iova, asked, pasid: context.pasid)
+    let now = table.look(iova, asked, pasid: origin.pasid)
     if case .mapped(let other) = now, other.host == word.host { return }
-    guard iotlb.lookup(key, page) == word else { return }
+    guard iotlb.lookup(origin.key, page) == word else { return }
     let result: TranslationResult =
       switch now {
       case .mapped(let other): .success(Self.translation(other, iova, asked))
       case .fault(let fault): .fault(fault)
       }
     let hit = StaleHit(
-      tag: context.tag, pasid: context.pasid, iova: iova,
+      tag: origin.tag, pasid: origin.pasid, iova: iova,
       cached: Self.translation(word, iova, access), now: result)
     stale.withLock { $0.note(hit) }
   }

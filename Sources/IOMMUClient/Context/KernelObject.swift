@@ -38,15 +38,7 @@ final class KernelObject: Sendable {
 
   deinit {
     // Another thread may be in the middle of a request on the object, so once more is worth it.
-    for _ in 0..<2 {
-      do throws(IOMMUError) {
-        return try destroy()
-      } catch where error.errno == .ENOENT {
-        return
-      } catch {
-        continue
-      }
-    }
+    guard let errno = end(), errno != .ENOENT, let again = end(), again != .ENOENT else { return }
     context.recordAbandoned(name)
   }
 
@@ -57,16 +49,30 @@ final class KernelObject: Sendable {
   ///
   /// A descriptor that came with it is closed first, because it counts as a user.
   func destroy() throws(IOMMUError) {
-    try state.withLock { (state) throws(IOMMUError) in
+    guard let errno = end() else { return }
+    throw IOMMUError(.iommufd(.destroy), errno, [name])
+  }
+
+  /// Destroys the object, or says why not.
+  private func end() -> LinuxErrno? {
+    state.withLock { state in
       if let descriptor = state.descriptor {
         state.descriptor = nil
         try? context.kernel.close(descriptor)
       }
-      guard state.isThere else { return }
+      guard state.isThere else { return nil }
       var argument = DestroyArgument()
       argument.id = id
-      try context.perform(.destroy, &argument, about: [name])
+      do throws(LinuxErrno) {
+        _ = try context.kernel.perform(
+          IOMMUFDRequest.destroy.number, on: context.descriptor, &argument)
+      } catch {
+        // What is gone must not be destroyed again: the number may be another object's by then.
+        state.isThere = error != .ENOENT
+        return error
+      }
       state.isThere = false
+      return nil
     }
   }
 }

@@ -13,7 +13,7 @@ public struct VTdUnit: Hashable, Sendable {
   public var refusesReadOnlyUnderNesting: Bool { flags & 1 != 0 }
 }
 
-/// Capability Register, VT-d rev. 4.1 §11.4.2.
+/// Capability Register (VT-d 4.1 §11.4.2).
 public struct VTdCapability: BitRegister {
   /// All 64 bits.
   public var rawValue: UInt64
@@ -24,7 +24,7 @@ public struct VTdCapability: BitRegister {
   public var hasFiveLevelFirstStage: Bool { self[60] }
 }
 
-/// Extended Capability Register, VT-d rev. 4.1 §11.4.3.
+/// Extended Capability Register (VT-d 4.1 §11.4.3).
 public struct VTdExtendedCapability: BitRegister {
   /// All 64 bits.
   public var rawValue: UInt64

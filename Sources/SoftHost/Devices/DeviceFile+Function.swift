@@ -1,4 +1,5 @@
 import HostABI
+import PCIe
 
 /// Requests that one function answers by itself; structures move here, rules are the function's.
 extension DeviceFile {
@@ -20,7 +21,7 @@ extension DeviceFile {
       try memory.store(try node.function.irqInformation(argument), at: address)
     case .setIRQs: return try setIRQs(address, by: caller)
     case .reset: try reset(host)
-    case .getHotResetInfo: try hotResetInfo(address, memory)
+    case .getHotResetInfo: try hotResetInfo(address, memory, host)
     case .hotReset: try hotReset(address, memory, host)
     case .ioEventFD: try ioEventFD(address, by: caller)
     case .feature: try feature(address, by: caller)
@@ -53,21 +54,51 @@ extension DeviceFile {
     node.device?.endpoint.setBusMaster(node.function.isBusMaster)
   }
 
-  private func hotResetInfo(_ address: UInt64, _ memory: any CallerMemory) throws(LinuxErrno) {
+  private func hotResetInfo(
+    _ address: UInt64, _ memory: any CallerMemory, _ host: HostState
+  ) throws(LinuxErrno) {
     let header = try memory.load(HotResetInfoHeader.self, at: address)
-    guard header.argumentSize >= UInt32(HotResetInfoHeader.byteCount) else { throw .EINVAL }
-    // No slot or bus of this host can be reset by itself.
-    throw .ENODEV
+    let reply = try node.function.hotResetInformation(header, scope: hotResetScope(host))
+    for (index, dependent) in reply.dependents.enumerated() {
+      try memory.store(
+        dependent, index, of: address &+ UInt64(HotResetInfoHeader.byteCount))
+    }
+    try memory.store(reply.header, at: address)
+    if let error = reply.error { throw error }
   }
 
   private func hotReset(
     _ address: UInt64, _ memory: any CallerMemory, _ host: HostState
   ) throws(LinuxErrno) {
     let header = try memory.load(HotResetHeader.self, at: address)
-    guard header.argumentSize >= UInt32(HotResetHeader.byteCount), header.flags == 0 else {
-      throw .EINVAL
+    try node.function.checkHotReset(header, scope: hotResetScope(host))
+    for sibling in host.functions where sibling.sharesBus(with: node) {
+      sibling.device?.endpoint.setResetting(true)
+      host.drain()
+      sibling.function.resetByBus()
+      sibling.device?.endpoint.setResetting(false)
     }
-    throw .ENODEV
+  }
+
+  /// The functions that a reset of the bus resets; none for one that no bus leads to.
+  private func hotResetScope(_ host: HostState) -> VFIOFunction.HotResetScope? {
+    guard node.isBehindBus else { return nil }
+    return VFIOFunction.HotResetScope(
+      host.functions.filter { $0.sharesBus(with: node) }.map { sibling in
+        HotResetDependent {
+          $0.segment = UInt16(truncatingIfNeeded: sibling.address.domain)
+          $0.bus = sibling.address.bus
+          $0.function = sibling.address.device << 3 | sibling.address.function
+          $0.deviceID = ownedID(of: sibling)
+        }
+      })
+  }
+
+  /// A function's number in this file's context; 0 when its group is the context's, all ones when not.
+  private func ownedID(of sibling: VFIONode) -> UInt32 {
+    if let bound = sibling.bound, bound.context === context { return bound.objectID ?? 0 }
+    if let owner = sibling.device?.group.owner, owner === context { return 0 }
+    return .max
   }
 
   private func ioEventFD(_ address: UInt64, by caller: Caller) throws(LinuxErrno) {
@@ -112,5 +143,20 @@ extension Caller {
   func eventSink(_ descriptor: Int32) throws(LinuxErrno) -> any EventSink {
     guard case .counter(let counter) = try file(descriptor).kind else { throw .EINVAL }
     return counter
+  }
+}
+
+extension VFIONode {
+  /// Whether a bus leads to the function; root complex integrated endpoints have none.
+  var isBehindBus: Bool {
+    let config = function.description.config
+    guard let express = config.walkCapabilities().first(Capability.pciExpressID, in: .legacy)
+    else { return true }
+    return config.read16(express.offset + 2) >> 4 & 0xF != 9
+  }
+
+  /// Whether a reset of one's bus resets the other.
+  func sharesBus(with other: VFIONode) -> Bool {
+    isBehindBus && address.domain == other.address.domain && address.bus == other.address.bus
   }
 }

@@ -1,4 +1,5 @@
 import HostABI
+import PCIe
 
 /// What a device node `vfioN` opens: a function behind an IOMMU, or an emulated one.
 final class VFIONode {
@@ -6,13 +7,28 @@ final class VFIONode {
   /// The device, unless it is emulated.
   let device: PhysicalDevice?
   var function: VFIOFunction
+  /// Where the function is.
+  let address: PCIAddress
+  /// The node of a virtual function's physical one.
+  let parent: VFIONode?
+  /// Nodes of a physical function's virtual ones.
+  private(set) var children: [Child] = []
   /// The open file that has the function bound.
   weak var bound: DeviceFile?
 
-  init(index: Int, device: PhysicalDevice?, function: VFIOFunction) {
+  /// A virtual function's node, which lives as long as the host.
+  struct Child { weak var node: VFIONode? }
+
+  init(
+    index: Int, device: PhysicalDevice?, function: VFIOFunction, address: PCIAddress,
+    parent: VFIONode?
+  ) {
     self.index = index
     self.device = device
     self.function = function
+    self.address = address
+    self.parent = parent
+    parent?.children.append(Child(node: self))
   }
 }
 
@@ -31,6 +47,9 @@ final class DeviceFile {
   private var pasids = IDAllocator()
 
   init(_ node: VFIONode) { self.node = node }
+
+  /// The number of the bound device in its context.
+  var objectID: UInt32? { object?.id ?? access?.id }
 
   /// Answers a request.
   func ioctl(
@@ -68,7 +87,7 @@ final class DeviceFile {
     guard argument.iommufd >= 0, argument.flags & ~1 == 0 else { throw .EINVAL }
     if let group = node.device?.group, group.nodeOpens > 0 { throw .EBUSY }
     guard context == nil else { throw .EINVAL }
-    if argument.flags & 1 == 1 { try checkToken(argument.tokenAddress, memory) }
+    try checkToken(argument, memory)
     guard let file = caller.files[argument.iommufd] else { throw .EBADF }
     guard case .context(let context) = file.kind else { throw .EBADFD }
     guard node.bound == nil else { throw .EINVAL }
@@ -87,18 +106,20 @@ final class DeviceFile {
     node.device?.endpoint.setBusMaster(node.function.isBusMaster)
   }
 
-  /// A token is only for functions that share a physical one (facts, 3.3).
+  /// Checks the token that guards virtual functions (facts, 3.3), and takes a physical one's new one.
   private func checkToken(
-    _ address: UInt64, _ memory: any CallerMemory
+    _ argument: BindArgument, _ memory: any CallerMemory
   ) throws(LinuxErrno) {
-    let token = try memory.load(16, at: address)
-    switch node.function.description.role {
-    case .physicalFunction: node.function.token = token
-    case .virtualFunction:
-      // The physical function is not with VFIO, so there is no token that could match.
-      throw .EINVAL
-    case .plain: throw .EINVAL
+    let given = argument.flags & 1 == 1 ? try memory.load(16, at: argument.tokenAddress) : nil
+    let guardian: FunctionToken.Guardian
+    if let token = node.parent?.function.token {
+      guardian = .physicalFunction(token)
+    } else if let token = node.function.token {
+      guardian = .itself(token, hasOpenFunctions: node.children.contains { $0.node?.bound != nil })
+    } else {
+      guardian = .none
     }
+    if let new = try FunctionToken.check(given, guardian) { node.function.token = new }
   }
 
   /// Makes the context's object for the device.

@@ -18,12 +18,16 @@ extension HostState {
     }
     self.init(units: units, mock: description.answersMockRequests ? MockHost() : nil)
     var physical: [PhysicalDevice?] = []
+    var nodes: [VFIONode] = []
     for (index, device) in description.devices.enumerated() {
       let parent = device.parent.flatMap { physical[$0] }
-      let function = VFIOFunction(device.function)
+      var function = VFIOFunction(device.function)
+      let above = device.parent.map { nodes[$0] }
       guard let number = device.unit else {
         physical.append(nil)
-        add(VFIONode(index: index, device: nil, function: function))
+        nodes.append(
+          VFIONode(
+            index: index, device: nil, function: function, address: device.address, parent: above))
         continue
       }
       let made = PhysicalDevice(
@@ -33,8 +37,15 @@ extension HostState {
         reservedRanges: [])
       physical.append(made)
       add(made)
-      add(VFIONode(index: index, device: made, function: function))
+      // What the host's IOMMU driver turned on when it first saw the function.
+      if made.maxPASIDs > 0 { function.setPASIDControl(made.pasidControl) }
+      if made.canUseATS { function.setATS(true) }
+      if made.isPRIEnabled { function.setPRI(true) }
+      nodes.append(
+        VFIONode(
+          index: index, device: made, function: function, address: device.address, parent: above))
     }
+    for node in nodes { add(node) }
   }
 }
 

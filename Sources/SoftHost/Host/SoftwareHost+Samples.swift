@@ -1,7 +1,9 @@
 import PCIe
 
 extension HostDescription {
-  /// A server with PASIDs: a VT-d unit with all that nesting needs, and behind it
+  /// A server with PASIDs.
+  ///
+  /// A VT-d unit has all that nesting needs, and behind it are
   ///
   /// - `vfio0`: an accelerator with PASIDs, alone in its group;
   /// - `vfio1`: a network function without PASIDs;

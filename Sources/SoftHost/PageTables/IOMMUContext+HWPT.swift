@@ -43,12 +43,8 @@ extension IOMMUContext {
 
   /// A page table of the kernel's own on an address space.
   ///
-  /// - Parameters:
-  ///   - ioas: The address space.
-  ///   - device: The device whose unit makes it.
-  ///   - rawFlags: The request's flags.
-  ///   - hasData: Whether the caller gave data for the driver.
-  ///   - pasid: What of the device is attached before mappings are shown, if anything.
+  /// With `attaching`, what it names of the device is attached before mappings are shown, as an
+  /// automatic table does; `hasData` says whether the caller gave data for the driver.
   func makePaging(
     _ ioas: AddressSpace, _ device: DeviceObject, _ rawFlags: UInt32, hasData: Bool,
     attaching pasid: UInt32? = nil

@@ -32,6 +32,7 @@ extension VFIOFunction {
   /// - Parameters:
   ///   - header: The fixed part.
   ///   - scope: Whom a reset would concern; `nil` when neither bus nor slot can be reset.
+  /// - Returns: What to write back, with the error to answer when the array is too small.
   /// - Throws: `EINVAL` for an argument size below 12, `ENODEV` when there is no such reset.
   package mutating func hotResetInformation(
     _ header: HotResetInfoHeader, scope: HotResetScope?
@@ -51,8 +52,8 @@ extension VFIOFunction {
   /// Checks `VFIO_DEVICE_PCI_HOT_RESET`; the caller then resets every function of the scope with
   /// ``resetByBus()``.
   ///
-  /// - Throws: `EINVAL` for a wrong size, flags, a count, and functions that are not owned; `ENODEV`
-  ///   when there is no such reset.
+  /// - Throws: `EINVAL` for a wrong size, flags, a count, and functions that are not owned;
+  ///   `ENODEV` when there is no such reset.
   package mutating func checkHotReset(
     _ header: HotResetHeader, scope: HotResetScope?
   ) throws(LinuxErrno) {

@@ -49,8 +49,8 @@ extension VFIOFunction {
   ///   - data: What follows it, ``irqDataByteCount(_:)`` bytes.
   ///   - resolve: Finds the sinks of the descriptors in the data.
   /// - Returns: 0, or the number of vectors that there are when they are fewer than asked for.
-  /// - Throws: As ``irqDataByteCount(_:)``; `ENOTTY` for an action that the kind does not have or for
-  ///   more than one, `EINVAL` while another kind is on, what `resolve` throws.
+  /// - Throws: As ``irqDataByteCount(_:)``; `ENOTTY` for an action that the kind does not have or
+  ///   for more than one, `EINVAL` while another kind is on, what `resolve` throws.
   package mutating func setIRQs(
     _ header: SetIRQsHeader, data: [UInt8], resolve: EventResolver
   ) throws(LinuxErrno) -> Int32 {

@@ -11,8 +11,9 @@ extension VFIOFunction {
   ///   - offset: The region's index shifted left by 40, and the place in the region.
   ///   - count: How many bytes are wanted; at most ``transferLimit`` come.
   /// - Returns: The bytes, fewer at the end of a region.
-  /// - Throws: `EINVAL` for a region that is not there or a place behind its end, `EFAULT` behind the
-  ///   end of config space, `EIO` while memory is not decoded, `ENOMEM` for a ROM without an image.
+  /// - Throws: `EINVAL` for a region that is not there or a place behind its end, `EFAULT` behind
+  ///   the end of config space, `EIO` while memory is not decoded, `ENOMEM` for a ROM without an
+  ///   image.
   package mutating func read(at offset: UInt64, count: Int) throws(LinuxErrno) -> [UInt8] {
     guard isOpen else { throw .EINVAL }
     guard count > 0 else { return [] }
@@ -215,6 +216,44 @@ extension VFIOFunction {
   private mutating func carryOut(_ actions: RegionActions) {
     for vector in actions.vectors { fire(vector: vector) }
     if let line = actions.line { setLine(line) }
+  }
+
+  /// A load by the processor from a mapped region.
+  ///
+  /// It reaches the MSI-X table, too.
+  ///
+  /// - Parameters:
+  ///   - index: The base address register.
+  ///   - position: The place in the region, aligned to the width.
+  ///   - byteCount: 1, 2, 4 or 8.
+  /// - Returns: The little-endian value; `nil` where the processor would get a bus error.
+  package mutating func load(bar index: Int, at position: UInt64, _ byteCount: Int) -> UInt64? {
+    guard let bar = mapped(index, position, byteCount) else { return nil }
+    return load(bar, position, byteCount)
+  }
+
+  /// A store by the processor to a mapped region.
+  ///
+  /// - Parameters:
+  ///   - value: The little-endian value.
+  ///   - index: The base address register.
+  ///   - position: The place in the region, aligned to the width.
+  ///   - byteCount: 1, 2, 4 or 8.
+  /// - Returns: `false` where the processor would get a bus error.
+  package mutating func store(
+    _ value: UInt64, bar index: Int, at position: UInt64, _ byteCount: Int
+  ) -> Bool {
+    guard let bar = mapped(index, position, byteCount) else { return false }
+    store(value & (.max >> UInt64(64 - 8 * byteCount)), bar, position, byteCount)
+    return true
+  }
+
+  private func mapped(_ index: Int, _ position: UInt64, _ byteCount: Int) -> BARDescription? {
+    guard let bar = bar(index), isMappable(bar), decodesMemory, lowPower == nil,
+      [1, 2, 4, 8].contains(byteCount), position & UInt64(byteCount - 1) == 0,
+      position < bar.byteCount, UInt64(byteCount) <= bar.byteCount - position
+    else { return nil }
+    return bar
   }
 
   // MARK: Option ROM

@@ -15,6 +15,7 @@ extension VFIOFunction {
   /// Resets the function, and brings back what the kernel keeps over a reset.
   mutating func resetFunction() {
     registers.reset()
+    setPowerState(0)
     for index in memories.indices { memories[index].reset() }
     for bar in description.bars {
       if case .handler(let handler) = bar.backing { handler.reset() }

@@ -4,9 +4,9 @@ import PCIe
 /// One PCI function behind vfio-pci: what the kernel shows of it and does for it.
 ///
 /// A value: whoever owns it decides about locking. Requests arrive decoded, and answers leave the
-/// same way; descriptors are resolved by an ``EventResolver``. Every request fails with `EINVAL` while
-/// the function is not open, as on a descriptor that is not bound. Nothing that a program can send
-/// traps. Facts: Linux 7.2, `drivers/vfio/pci`.
+/// same way; descriptors are resolved by an ``EventResolver``. Every request fails with `EINVAL`
+/// while the function is not open, as on a descriptor that is not bound. Nothing that a program can
+/// send traps. Facts: Linux 7.2, `drivers/vfio/pci`.
 package struct VFIOFunction: Sendable {
   /// What the function is.
   package let description: FunctionDescription
@@ -57,6 +57,9 @@ package struct VFIOFunction: Sendable {
     guard !isOpen else { throw .EINVAL }
     setPowerState(0)
     registers.store(0, mask: 4, .byte, at: 4)
+    // Whoever had the function before took its interrupts along.
+    setMessageControl(places.msi, enable: 1, false)
+    setMessageControl(places.msix, enable: 1 << 15, false)
     saved = registers.bytes
     // The kernel enables the decodes that the function has regions for.
     if !description.isVirtualFunction {
@@ -67,16 +70,16 @@ package struct VFIOFunction: Sendable {
     }
     if description.resetWorks { resetFunction() }
     interrupts = InterruptState()
-    let view = VFIOConfigView(description, registers)
-    interrupts.isLineDisabled = view.disablesINTx
-    self.view = view
+    // The kernel masks INTx with this bit itself, and starts with it clear.
+    registers.store(0, mask: 4, .byte, at: 5)
+    view = VFIOConfigView(description, registers)
     effects = []
   }
 
   /// Closes the function, as closing the bound descriptor does; harmless when it is not open.
   ///
-  /// Bus mastering and interrupts go off, the state from before comes back, and the function is reset
-  /// when that works.
+  /// Bus mastering and interrupts go off, the state from before comes back, and the function is
+  /// reset when that works.
   package mutating func close() {
     guard isOpen else { return }
     setPowerState(0)
@@ -87,10 +90,9 @@ package struct VFIOFunction: Sendable {
     ioEvents = []
     lowPower = nil
     view = nil
+    if description.resetWorks { resetFunction() }
     registers.restore(saved)
     saved = []
-    if description.resetWorks { resetFunction() }
-    registers.store(0, mask: 4, .byte, at: 4)
     note(.barsUnmapped)
   }
 

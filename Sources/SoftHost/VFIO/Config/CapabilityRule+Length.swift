@@ -6,6 +6,7 @@ extension CapabilityRule {
   /// - Parameters:
   ///   - offset: Where its header is.
   ///   - config: The device's own config space.
+  /// - Returns: The length; it may run past the end of config space.
   package func byteCount(at offset: Int, in config: ConfigSpace) -> Int {
     let second = config.read32(offset + 4)
     switch length {

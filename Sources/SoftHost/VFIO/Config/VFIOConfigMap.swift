@@ -1,7 +1,7 @@
 package import PCIe
 
-/// Which bytes of a function's config space belong to what, and how each answers: section by section
-/// the tables of ``VFIOConfigRules`` laid over one device.
+/// Which bytes of a function's config space belong to what, and how each answers: section by
+/// section the tables of ``VFIOConfigRules`` laid over one device.
 package struct VFIOConfigMap: Sendable {
   /// Something that a run of bytes belongs to.
   package enum Owner: Hashable, Sendable {

@@ -73,6 +73,8 @@ extension FunctionDescription {
   /// - Parameters:
   ///   - registers: What stands behind the registers, BAR 0.
   ///   - portals: What stands behind the portals, BAR 2.
+  /// - Returns: The function.
+  /// - Throws: ``DescriptionError``, which these registers give no reason for.
   package static func dataStreamingAccelerator(
     registers: BARDescription.Backing = .memory, portals: BARDescription.Backing = .memory
   ) throws(DescriptionError) -> FunctionDescription {
@@ -129,7 +131,8 @@ extension FunctionDescription {
   /// A virtual function of another function: no identity, pin or command register of its own.
   ///
   /// - Parameter physical: A function with SR-IOV, which names the identity of its virtual ones.
-  /// - Returns: The virtual function, with ATS, ARI and MSI-X, or `nil` when the other has no SR-IOV.
+  /// - Returns: The virtual function, with ATS, ARI and MSI-X, or `nil` when the other has no
+  ///   SR-IOV.
   /// - Throws: ``DescriptionError``.
   package static func virtualFunction(
     of physical: FunctionDescription

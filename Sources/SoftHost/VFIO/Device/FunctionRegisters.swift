@@ -10,7 +10,7 @@ package struct FunctionRegisters: Sendable {
   private(set) package var bytes: [UInt8]
   private var writable: [UInt8]
   private var clearable: [UInt8]
-  private var kept: [UInt8]
+  private var keeping: [HardwareRule.Keeping]
   private let initial: [UInt8]
 
   /// The function as it comes out of reset.
@@ -18,7 +18,7 @@ package struct FunctionRegisters: Sendable {
     var start = description.config.bytes
     writable = Array(repeating: 0, count: start.count)
     clearable = writable
-    kept = writable
+    keeping = Array(repeating: .none, count: start.count)
     let walk = description.config.walkCapabilities()
     // The registers show their flags, whatever a dump that was taken without them holds.
     for bar in description.bars {
@@ -37,7 +37,7 @@ package struct FunctionRegisters: Sendable {
       }
     }
     for bits in description.writableBits {
-      apply(HardwareRule(bits.offset, 4, writable: bits.mask, isKept: false), at: 0)
+      apply(HardwareRule(bits.offset, 4, writable: bits.mask, .none), at: 0)
     }
   }
 
@@ -47,7 +47,7 @@ package struct FunctionRegisters: Sendable {
       guard bytes.indices.contains(offset) else { continue }
       writable[offset] |= UInt8(truncatingIfNeeded: rule.writable >> UInt32(8 * index))
       clearable[offset] |= UInt8(truncatingIfNeeded: rule.clears >> UInt32(8 * index))
-      if rule.isKept { kept[offset] = 0xFF }
+      if rule.keeping != .none { keeping[offset] = rule.keeping }
     }
   }
 
@@ -59,10 +59,6 @@ package struct FunctionRegisters: Sendable {
 
   /// Reads little-endian; all ones outside the space.
   package func read(_ width: AccessWidth, at offset: Int) -> UInt32 {
-    config(width, offset)
-  }
-
-  private func config(_ width: AccessWidth, _ offset: Int) -> UInt32 {
     guard offset >= 0, offset <= bytes.count - width.rawValue else { return width.mask }
     var value: UInt32 = 0
     for index in 0..<width.rawValue {
@@ -106,15 +102,15 @@ package struct FunctionRegisters: Sendable {
 
   /// What a function reset does, with the kernel's saving and restoring around it.
   package mutating func reset() {
-    for offset in bytes.indices {
-      let lost = (writable[offset] | clearable[offset]) & ~kept[offset]
+    for offset in bytes.indices where keeping[offset] == .none {
+      let lost = writable[offset] | clearable[offset]
       bytes[offset] = (bytes[offset] & ~lost) | (initial[offset] & lost & ~clearable[offset])
     }
   }
 
-  /// Takes over all bytes of an earlier state of the same function.
+  /// Brings back the registers of the kernel's saved state.
   package mutating func restore(_ saved: [UInt8]) {
     guard saved.count == bytes.count else { return }
-    bytes = saved
+    for offset in bytes.indices where keeping[offset] == .saved { bytes[offset] = saved[offset] }
   }
 }

@@ -10,18 +10,28 @@ struct HardwareRule: Hashable, Sendable {
   let writable: UInt32
   /// The bits that a written one clears.
   let clears: UInt32
-  /// Whether the kernel brings its value back after a function reset.
-  let isKept: Bool
+  /// What becomes of its value in a function reset.
+  let keeping: Keeping
+
+  /// Who remembers a register over a function reset.
+  enum Keeping: Hashable, Sendable {
+    /// Nobody: it starts anew.
+    case none
+    /// The kernel's saved state, which also comes back when the function is closed.
+    case saved
+    /// The part of the kernel that turned the feature on, for as long as it is on.
+    case driver
+  }
 
   init(
     _ offset: Int, _ byteCount: Int, writable: UInt32 = 0, clears: UInt32 = 0,
-    isKept: Bool = true
+    _ keeping: Keeping = .saved
   ) {
     self.offset = offset
     self.byteCount = byteCount
     self.writable = writable
     self.clears = clears
-    self.isKept = isKept
+    self.keeping = keeping
   }
 
   /// The header's registers.
@@ -29,7 +39,7 @@ struct HardwareRule: Hashable, Sendable {
     var rules: [HardwareRule] = [
       // A virtual function has bus mastering alone.
       .init(4, 2, writable: description.isVirtualFunction ? 0x0004 : 0x0547),
-      .init(6, 2, clears: 0xF900, isKept: false),
+      .init(6, 2, clears: 0xF900, .none),
       .init(0x0C, 1, writable: 0xFF),
       .init(0x3C, 1, writable: 0xFF),
     ]
@@ -53,12 +63,12 @@ struct HardwareRule: Hashable, Sendable {
   /// The registers of a legacy capability.
   static func legacy(_ entry: Capability, in config: ConfigSpace) -> [HardwareRule] {
     switch entry.id {
-    case 0x01: return [.init(4, 2, writable: 0x0103, clears: 0x8000, isKept: false)]
+    case 0x01: return [.init(4, 2, writable: 0x0103, clears: 0x8000, .none)]
     case 0x05: return messages(control: config.read16(entry.offset + 2))
     case 0x07: return [.init(2, 2, writable: 0x007F)]
     case 0x10:
       var rules: [HardwareRule] = [
-        .init(0x08, 2, writable: 0x7FFF), .init(0x0A, 2, clears: 0x000F, isKept: false),
+        .init(0x08, 2, writable: 0x7FFF), .init(0x0A, 2, clears: 0x000F, .none),
       ]
       let size = entry.size ?? 0
       if size >= 0x14 { rules.append(.init(0x10, 2, writable: 0x0FFB)) }
@@ -94,8 +104,8 @@ struct HardwareRule: Hashable, Sendable {
         // Each enable exists where its capability bit, one below, is set.
         .init(0x18, 4, writable: (control & (1 << 5 | 1 << 7)) << 1),
       ]
-    case 0x04: return [.init(4, 1, writable: 0xFF, isKept: false)]
-    case 0x0F: return [.init(6, 2, writable: 0x801F)]
+    case 0x04: return [.init(4, 1, writable: 0xFF, .none)]
+    case 0x0F: return [.init(6, 2, writable: 0x801F, .driver)]
     case 0x10:
       return [
         .init(0x08, 2, writable: 0x001F), .init(0x10, 2, writable: 0xFFFF),
@@ -103,15 +113,15 @@ struct HardwareRule: Hashable, Sendable {
       ]
     case 0x13:
       return [
-        .init(4, 2, writable: 0x0001), .init(6, 2, clears: 0x0003, isKept: false),
-        .init(12, 4, writable: .max),
+        .init(4, 2, writable: 0x0001, .driver), .init(6, 2, clears: 0x0003, .none),
+        .init(12, 4, writable: .max, .driver),
       ]
     case 0x17: return [.init(8, 4, writable: 0x0307)]
     case 0x18: return [.init(4, 4, writable: 0x1FFF_1FFF)]
     case 0x1B:
-      return [.init(6, 2, writable: 1 | capability & 0b110)]
+      return [.init(6, 2, writable: 1 | capability & 0b110, .driver)]
     // DOE control: interrupt enable; abort and go are commands that read zero.
-    case 0x2E: return [.init(8, 4, writable: 1 << 1, isKept: false)]
+    case 0x2E: return [.init(8, 4, writable: 1 << 1, .none)]
     default: return []
     }
   }

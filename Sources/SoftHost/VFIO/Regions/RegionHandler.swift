@@ -1,8 +1,8 @@
 /// A device model behind one base address register.
 ///
 /// The function calls it while it is itself being changed, so a model must not call back: what it
-/// wants done goes into the ``RegionActions``. Every access is naturally aligned, 1, 2, 4 or 8 bytes,
-/// and ends within the region.
+/// wants done goes into the ``RegionActions``. Every access is naturally aligned, 1, 2, 4 or 8
+/// bytes, and ends within the region.
 package protocol RegionHandler: AnyObject, Sendable {
   /// Reads registers.
   ///
