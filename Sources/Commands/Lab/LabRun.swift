@@ -52,11 +52,16 @@ final class LabRun {
   let kernel: WitnessKernel
   let pasidCount: Int
   var report: LabReport
+  /// What the VMM may pin, in bytes: more than its guest has.
+  private static let lockedMemoryLimit: UInt64 = 8 << 20
+
   init(_ lab: LabHost, pasidCount: Int, seam: (SoftProcess) -> any HostKernel) {
     host = lab.host
     description = lab.description
     endpoint = lab.host.endpoints[0]
-    kernel = WitnessKernel(seam(lab.host.makeProcess()))
+    // No root, so that what it pins is charged to it.
+    let vmm = lab.host.makeProcess(Credentials(lockedMemoryLimit: Self.lockedMemoryLimit))
+    kernel = WitnessKernel(seam(vmm))
     self.pasidCount = pasidCount
     report = LabReport(pasidCount: pasidCount)
   }

@@ -17,12 +17,12 @@ extension DMAResult {
   var word: String {
     switch self {
     case .done: "done"
-    case .blocked: "blocked: no table is attached"
+    case .blocked: "blocked: no table attached"
     case .unreachable: "unreachable"
     case .fault(let fault, doneBytes: _):
       switch fault.reason {
-      case .vtd(let reason): "fault \(reason.rawValue.hex), \(reason.meaning)"
-      case .smmu(let event, _): "fault, event \(event.rawValue.hex)"
+      case .vtd(let reason): "fault \(reason.rawValue.hex): \(reason.meaning)"
+      case .smmu(let event, _): "fault: event \(event.rawValue.hex)"
       }
     }
   }
@@ -47,7 +47,7 @@ extension VTdFaultReason {
     case .executeNotEnabled: "execute requests are not enabled"
     case .supervisorNotEnabled: "supervisor requests are not enabled"
     case .firstStageEntryFetch: "a first-stage entry cannot be read"
-    case .firstStageNotPresent: "a first-stage entry is not present"
+    case .firstStageNotPresent: "first-stage entry not present"
     case .firstStageReserved: "a first-stage entry has a reserved bit set"
     case .guestAddressTooWide: "the guest address is too wide for the second stage"
     case .topTableReadDenied: "the second stage denies the top first-stage table"

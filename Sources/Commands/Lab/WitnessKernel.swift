@@ -10,7 +10,7 @@ final class WitnessKernel: HostKernel {
 
   init(_ kernel: any HostKernel) { self.kernel = kernel }
 
-  /// Takes the calls that have been seen since the last time.
+  /// Takes the calls that have been seen since the last time, each name where it came first.
   func takeCalls() -> [LabCall] {
     seen.withLock { calls in
       defer { calls = [] }
@@ -18,11 +18,10 @@ final class WitnessKernel: HostKernel {
     }
   }
 
-  /// Notes a call; one like the last is counted with it.
   private func note(_ name: String) {
     seen.withLock { calls in
-      if calls.last?.name == name {
-        calls[calls.count - 1].count += 1
+      if let known = calls.firstIndex(where: { $0.name == name }) {
+        calls[known].count += 1
       } else {
         calls.append(LabCall(name: name, count: 1))
       }

@@ -34,14 +34,14 @@ package struct LabStep: Sendable {
   package let way: [String]
   /// What happened.
   package internal(set) var events: [LabEvent] = []
-  /// The system calls that were made, in order.
+  /// The system calls that were made, each where it was made first.
   package internal(set) var calls: [LabCall] = []
 
   /// Whether everything that was checked is as it should be.
   package var holds: Bool { events.allSatisfy { $0.holds != false } }
 }
 
-/// A system call that passed the seam between the VMM and its kernel, and how often in a row.
+/// A system call that passed the seam between the VMM and its kernel, and how often it did.
 package struct LabCall: Hashable, Sendable {
   /// Its name in Linux's headers.
   package let name: String

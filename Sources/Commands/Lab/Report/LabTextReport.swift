@@ -30,7 +30,7 @@ package enum LabTextReport {
 extension TextPage {
   /// Columns of the actor and of the action.
   private static let actorWidth = 8
-  private static let actionWidth = 51
+  private static let actionWidth = 43
 
   /// Adds a step: its title and way, the calls that were made, and what happened.
   mutating func add(_ step: LabStep, number: Int) {
@@ -94,57 +94,20 @@ extension TextPage {
       case false?: "✗"
       }
     let tint: Tint = event.holds == false ? .strongBad : .strongGood
-    let action = event.action.padded(to: Self.actionWidth)
     let start =
-      " " + style.paint(mark, tint) + " "
+      " \(style.paint(mark, tint)) "
       + style.paint(event.actor.rawValue.padded(to: Self.actorWidth), .accent)
+      + event.action.padded(to: Self.actionWidth) + "  "
     let head = 3 + Self.actorWidth
-    let room = InspectTextReport.width - head
-    if action.columns + 1 + event.answer.columns <= room {
-      add(start + "\(action) \(event.answer)")
-    } else if event.action.columns <= Self.actionWidth {
-      let indent = String(repeating: " ", count: head + Self.actionWidth + 1)
-      for (index, line) in event.answer.wrapped(to: InspectTextReport.width - indent.columns)
-        .enumerated()
-      { add((index == 0 ? start + action + " " : indent) + line) }
-    } else {
-      let indent = String(repeating: " ", count: head)
-      for (index, line) in (event.action + ": " + event.answer).wrapped(to: room).enumerated() {
-        add((index == 0 ? start : indent) + line)
-      }
+    let indent = head + max(Self.actionWidth, event.action.columns) + 2
+    let room = max(20, InspectTextReport.width - indent)
+    for (index, line) in event.answer.wrapped(to: room).enumerated() {
+      add((index == 0 ? start : String(repeating: " ", count: indent)) + line)
     }
     if let expected = event.expected {
       add(
         "expected: \(expected)", behind: String(repeating: " ", count: head), .bad)
     }
-  }
-
-  /// Adds the picture of a translation.
-  mutating func add(_ walk: LabFacts.Walk) {
-    var table = TextTable(
-      headings: [
-        "stage 1: the guest's entry", "at guest address", "holds", "stage 2: the host has it at",
-      ],
-      numeric: [])
-    var rows = walk.levels.map { level in
-      TextTable.Row(
-        cells: [
-          "level \(level.level)  [\(level.index)]", level.guestAddress.hex, level.entry.hex,
-          level.hostAddress.hex,
-        ], tints: [.none, .accent, .none, .muted])
-    }
-    rows.append(
-      TextTable.Row(
-        cells: ["page", walk.guestAddress.hex, "\"\(walk.text)\"", walk.hostAddress.hex],
-        tints: [.strongGood, .accent, .none, .strongGood]))
-    table.fit(rows)
-    add()
-    let indent = "     "
-    add(
-      indent + style.paint("PASID \(walk.pasid), \(walk.address.hex)", .bold)
-        + style.paint(" is translated so:", .muted))
-    add(indent + table.headingLine(style))
-    for row in rows { add(indent + table.line(row, style)) }
   }
 
   mutating func addVerdict(_ report: LabReport) {

@@ -21,32 +21,35 @@ extension LabRun {
     let oldPage = process.page
     process.page = page
     note(
-      .guest, "moves \(address.rawValue.hex) of PASID \(pasid.rawValue)",
-      "from page \(oldPage.rawValue.hex) to \(page.rawValue.hex)")
+      .guest, "moves \(address.rawValue.hex), and says nothing",
+      "PASID \(pasid.rawValue), page \(oldPage.rawValue.hex) to \(page.rawValue.hex)")
 
     let text = "after the move"
     let result = write(text, to: address, pasid)
     let stale = try machine.memory.text(stalePlace, Self.textSize)
     let hits = endpoint.unit.staleHitCount
     claim(
-      .device, "write", "\(result.word), but the old page holds \"\(stale)\"",
+      .device, "PASID \(pasid.rawValue): write to the page",
+      "\(result.word); the old page holds \"\(stale)\"",
       result == .done && stale == text, "\"\(text)\" in the old page, as the unit has it cached")
     claim(
-      .host, "cached translations used that the tables deny", "\(hits) stale hit",
-      hits == 1 && endpoint.unit.staleHits.first?.pasid == pasid, "1 stale hit")
+      .host, "used, although the tables say otherwise", "\(hits) cached translation",
+      hits == 1 && endpoint.unit.staleHits.first?.pasid == pasid, "1 cached translation")
 
     let handled = try hwpt.hwpt.invalidate([
       VTdInvalidationRange(address: IOVA(address.rawValue & ~0xFFF), pageCount: 1, leavesOnly: true)
     ])
     note(
-      .vmm, "invalidate 1 page at \((address.rawValue & ~0xFFF).hex) of HWPT \(hwpt.id)",
+      .vmm, "invalidate \((address.rawValue & ~0xFFF).hex) of HWPT \(hwpt.id)",
       "\(handled) range handled")
     let again = write(text, to: address, pasid)
     let found = try machine.memory.text(process.textPlace, Self.textSize)
     let more = endpoint.unit.staleHitCount - hits
     claim(
-      .device, "write", "\(again.word), the new page holds \"\(found)\", \(more) stale hits",
-      again == .done && found == text && more == 0, "\"\(text)\" in the new page")
+      .device, "PASID \(pasid.rawValue): write again",
+      "\(again.word); the new page holds \"\(found)\"",
+      again == .done && found == text && more == 0,
+      "\"\(text)\" in the new page, and no stale translation")
     report.facts.invalidation = LabFacts.Invalidation(
       pasid: pasid.rawValue, address: address.rawValue, oldPage: oldPage.rawValue,
       newPage: page.rawValue, staleText: stale, staleHits: hits, staleHitsAfter: more, text: found)
@@ -81,7 +84,7 @@ extension LabRun {
     let result = write(text, to: GuestProcess.text, old.pasid)
     let found = try machine.memory.text(process.textPlace, Self.textSize)
     claim(
-      .vmm, "give PASID \(old.pasid.rawValue) to another process, HWPT \(hwpt.id)",
+      .vmm, "PASID \(old.pasid.rawValue): replace by HWPT \(hwpt.id), another process",
       "a write reaches its page \(process.page.rawValue.hex)",
       result == .done && found == text, "\"\(text)\" in the new process's page")
   }

@@ -35,8 +35,8 @@ extension LabRun {
     let output = write(text, to: target, last.pasid)
     claim(
       .device,
-      "copy from PASID \(first.pasid.rawValue) to PASID \(last.pasid.rawValue), at "
-        + target.rawValue.hex, "\(input.word), \(output.word)",
+      "PASID \(first.pasid.rawValue) to PASID \(last.pasid.rawValue): copy to \(target.rawValue.hex)",
+      "\(input.word), \(output.word)",
       input == .done && output == .done, "both to be done")
     let (result, back) = read(target, last.pasid)
     let original = report.facts.processes.first?.text
@@ -67,11 +67,17 @@ extension LabRun {
     let expected = hostAddress(IOVA(guest))
     let found = hostAddress(address, process.pasid)
     claim(
-      .device, "PASID \(process.pasid.rawValue): where does \(address.rawValue.hex) lead",
-      "\(guest.hex) in the guest, \(found?.hex ?? "nowhere") in the host",
+      .device, "PASID \(process.pasid.rawValue): where \(address.rawValue.hex) leads",
+      "guest \(guest.hex), host \(found?.hex ?? "nowhere")",
       levels.count == GuestPageTable.levels && found != nil && found == expected,
       "what its \(GuestPageTable.levels) entries and the second stage say: "
         + (expected?.hex ?? "nowhere"))
+    let accessed = levels.count { $0.entry >> 5 & 1 == 1 }
+    let isDirty = levels.last.map { $0.entry >> 6 & 1 == 1 } ?? false
+    claim(
+      .host, "bits that the unit has set in the entries",
+      "\(accessed) accessed, " + (isDirty ? "the page's dirty" : "none dirty"),
+      accessed == levels.count && isDirty, "all accessed, and the page's dirty")
     guard let found else { return }
     let bytes = try kernel.load(found, Self.textSize)
     let text = String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)

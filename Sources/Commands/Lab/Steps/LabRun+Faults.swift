@@ -10,26 +10,26 @@ extension LabRun {
     guard let process = machine.processes.first, let last = machine.processes.last else { return }
     let pasid = process.pasid
     refuse(
-      "unmapped", "read an address that is not mapped", GuestProcess.hole, pasid, .read,
+      "unmapped", "read what is not mapped", GuestProcess.hole, pasid, .read,
       .firstStageNotPresent)
     refuse(
-      "readOnly", "write to a page that is read-only", GuestProcess.readOnly, pasid, .write,
+      "readOnly", "write to a read-only page", GuestProcess.readOnly, pasid, .write,
       .writeDenied)
     refuse(
-      "foreign", "read a page that the guest does not have", GuestProcess.foreign, pasid, .read,
+      "foreign", "read what the guest does not have", GuestProcess.foreign, pasid, .read,
       .secondStagePermission)
     if let unknown = PASID(rawValue: UInt32(pasidCount + 1)) {
       refuse(
-        "unattached", "read with a PASID that has no table", GuestProcess.text, unknown, .read, nil)
+        "unattached", "read with a PASID without a table", GuestProcess.text, unknown, .read, nil)
     }
     try machine.device.detach(last.pasid)
     refuse(
-      "detached", "read after the VMM has detached it", GuestProcess.text, last.pasid, .read, nil)
+      "detached", "read after the VMM detached it", GuestProcess.text, last.pasid, .read, nil)
     if let hwpt = last.hwpt { try machine.device.attach(last.pasid, to: hwpt.hwpt) }
     let (result, text) = read(GuestProcess.text, last.pasid)
     let expected = report.facts.processes.last?.text ?? ""
     claim(
-      .device, "PASID \(last.pasid.rawValue): read after it is attached again",
+      .device, "PASID \(last.pasid.rawValue): read after attaching it again",
       "\(result.word), \"\(text)\"", result == .done && text == expected, "\"\(expected)\"")
   }
 
@@ -54,6 +54,6 @@ extension LabRun {
     let holds = reason.map { code == $0 } ?? (result == .blocked)
     claim(
       .device, "PASID \(pasid.rawValue): \(what)", result.word, holds,
-      reason.map { "\($0.rawValue.hex), \($0.meaning)" } ?? DMAResult.blocked.word)
+      reason.map { "fault \($0.rawValue.hex): \($0.meaning)" } ?? DMAResult.blocked.word)
   }
 }

@@ -16,7 +16,7 @@ extension LabRun {
     try machine.device.replace(process.pasid, with: hwpt.hwpt)
     process.hwpt = hwpt
     note(
-      .vmm, "the table of PASID \(process.pasid.rawValue) again, with a queue of page requests",
+      .vmm, "PASID \(process.pasid.rawValue): replace by a table with a queue",
       "HWPT \(hwpt.id), queue \(faults.queue.id)")
 
     try request(GuestProcess.onDemand, group: 7, process, machine) {
@@ -43,9 +43,11 @@ extension LabRun {
     let isTaken = host.send(
       EndpointPageRequest(address, pasid: pasid, .write, group: group), from: endpoint)
     claim(
-      .device, "write to \(address.rawValue.hex): \(first.word)",
-      isTaken ? "it sends page request group \(group)" : "its page request is not taken",
-      isCurable && isTaken, "a fault that a page request can cure")
+      .device, "PASID \(pasid.rawValue): write to \(address.rawValue.hex)", first.word, isCurable,
+      "a fault that a page request can cure")
+    claim(
+      .device, "ask for the page, as group \(group)", isTaken ? "sent" : "refused", isTaken,
+      "the host to take page requests")
 
     let isReadable = try faults.queue.isReadable()
     let groups = isReadable ? try faults.queue.readGroups() : []

@@ -7,6 +7,8 @@ import Placement
 import SoftHost
 
 extension LabRun {
+  /// What the first device of the sample host is.
+  private static let deviceTitle = "Data Streaming Accelerator"
   /// Where the guest's memory starts for the guest, and its size in bytes.
   private static let guestStart = GuestPhysicalAddress(0x10_0000)
   private static let guestSize: UInt64 = 4 << 20
@@ -17,13 +19,13 @@ extension LabRun {
     let config = description.function.config
     let walk = config.walkCapabilities()
     let pasid = walk.first(Capability.pasidID, in: .extended)
-    let title = LoadedDevice.sample.title
+    let title = Self.deviceTitle
     report.facts.device = LabFacts.Device(
       address: "\(description.address)", title: title, vendorID: config.vendorID,
       deviceID: config.deviceID, pasidOffset: pasid?.offset)
     note(
       .host, "device \(description.address)",
-      "\(config.vendorID.hex(digits: 4)):\(config.deviceID.hex(digits: 4)) \(title)")
+      "\(config.vendorID.hex(digits: 4)):\(config.deviceID.hex(digits: 4)), \(title)")
     let names = [("PASID", Capability.pasidID), ("ATS", 0x0F), ("PRI", 0x13)] as [(String, UInt16)]
     let found = names.map { name, id in
       walk.first(id, in: .extended).map { "\(name) at \($0.offset.hex)" } ?? "no \(name)"
@@ -100,15 +102,15 @@ extension LabRun {
       allowsPrivileged: hardware.allowsPASIDPrivileged, nests: nests,
       tracksDirtyPages: hardware.tracksDirtyPages, allowsATS: hardware.allowsATS)
     let words = [
-      "execute \(hardware.allowsPASIDExecute.word)",
-      "privileged \(hardware.allowsPASIDPrivileged.word)", "ATS \(hardware.allowsATS.word)",
-      "dirty tracking \(hardware.tracksDirtyPages.word)",
+      "exec \(hardware.allowsPASIDExecute.word)",
+      "priv \(hardware.allowsPASIDPrivileged.word)", "ATS \(hardware.allowsATS.word)",
+      "dirty pages \(hardware.tracksDirtyPages.word)",
     ]
     claim(
       .vmm, "ask for the IOMMU: \(unit == "vtd" ? "VT-d" : unit)",
       "PASIDs of \(hardware.pasidWidth) bits, nesting \(nests.word)",
       nests && hardware.pasidWidth > 0, "VT-d with nesting and PASIDs")
-    note(.vmm, "what requests with a PASID may do", words.joined(separator: ", "))
+    note(.vmm, "what it may do with a PASID", words.joined(separator: ", "))
   }
 
   private func mapMemory(

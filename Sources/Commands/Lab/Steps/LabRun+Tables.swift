@@ -25,7 +25,7 @@ extension LabRun {
           address: GuestProcess.text.rawValue, guestAddress: process.textPlace.rawValue))
       note(
         .vmm,
-        "PASID \(pasid.rawValue): nest the table at \(process.table.root.rawValue.hex), attach",
+        "PASID \(pasid.rawValue): nest its table \(process.table.root.rawValue.hex), attach",
         "HWPT \(hwpt.id); leads to \(process.textPlace.rawValue.hex)")
     }
     let attached = machine.device.attachedPASIDs.map(\.rawValue)
