@@ -36,9 +36,29 @@ struct LabCommand: ParsableCommand {
     let messages = Messages()
     defer { messages.finish() }
     let report = Lab.run(pasidCount: pasids)
+    if let svg { try draw(report, to: svg, messages) }
     var sink = ByteSink()
-    try sink.write(LabTextReport.text(report, style: TextStyle(colored: Terminal.wantsColor)))
+    if json {
+      var text = JSONText(lineDepth: 4)
+      LabJSON.write(report, to: &text)
+      try sink.write(text.bytes)
+    } else {
+      try sink.write(LabTextReport.text(report, style: TextStyle(colored: Terminal.wantsColor)))
+    }
     try sink.flush()
     guard report.holds else { throw ExitStatus.stepFailed }
+  }
+
+  private func draw(_ report: LabReport, to path: String, _ messages: Messages) throws {
+    guard let walk = report.facts.walk else {
+      messages.note("\(path) is not written, because no translation was made")
+      return
+    }
+    do {
+      try OutputFile.replace(path, with: LabWalkSVG.svg(walk, in: report))
+    } catch {
+      messages.problem(.host(error))
+      throw ExitStatus.unusableInput
+    }
   }
 }

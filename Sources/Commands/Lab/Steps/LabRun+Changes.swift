@@ -61,16 +61,14 @@ extension LabRun {
     guard let last = machine.processes.last else { return }
     try replace(last, machine)
     for process in machine.processes { try machine.device.detach(process.pasid) }
-    let blocked = machine.processes.count { read(GuestProcess.text, $0.pasid).0 == .blocked }
-    claim(
-      .vmm, "detach \(machine.processes.count) PASIDs",
-      "\(endpoint.attachedPASIDCount) attached, \(blocked) blocked",
-      endpoint.attachedPASIDCount == 0 && blocked == machine.processes.count,
-      "all of them blocked")
     try machine.device.detach()
+    let blocked = machine.processes.count { read(GuestProcess.text, $0.pasid).0 == .blocked }
+    let requester = read(IOVA(machine.memory.start.rawValue), nil).0
     claim(
-      .vmm, "detach the RID", read(IOVA(machine.memory.start.rawValue), nil).0.word,
-      machine.device.attachedTable == nil, "no table")
+      .vmm, "detach \(machine.processes.count) PASIDs and the RID",
+      "\(blocked) PASIDs \(DMAResult.blocked.name), the RID \(requester.name)",
+      endpoint.attachedPASIDCount == 0 && blocked == machine.processes.count
+        && requester == .blocked, "all of them blocked")
   }
 
   /// A PASID is given to another process, without a moment in which it has no table.

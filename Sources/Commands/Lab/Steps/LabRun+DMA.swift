@@ -36,7 +36,7 @@ extension LabRun {
     claim(
       .device,
       "PASID \(first.pasid.rawValue) to PASID \(last.pasid.rawValue): copy to \(target.rawValue.hex)",
-      "\(input.word), \(output.word)",
+      "read \(input.word), write \(output.word)",
       input == .done && output == .done, "both to be done")
     let (result, back) = read(target, last.pasid)
     let original = report.facts.processes.first?.text

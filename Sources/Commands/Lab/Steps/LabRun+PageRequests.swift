@@ -69,18 +69,19 @@ extension LabRun {
     let responses = endpoint.takeResponses()
     let code = responses.first.map { $0.code == .success ? "success" : "invalid" } ?? "nothing"
     let retry = write(text, to: address, pasid)
-    let works = answer == .success
     claim(
       .vmm, "answer group \(found.groupIndex): \(answer)",
-      "the device hears \(code)" + (works ? "" : ", and gives up"),
+      "the device hears \(code)",
       responses.count == 1 && responses.first?.group == group && code == "\(answer)",
       "the device hears \(answer)")
-    if works {
+    if answer == .success {
       let entry = try process.table.walk(address).last?.value ?? 0
       let stored = try machine.memory.text(GuestPageTable.target(entry), Self.textSize)
       claim(
         .device, "write again", "\(retry.word); the page holds \"\(stored)\"",
         retry == .done && stored == text, "\"\(text)\" in the page")
+    } else {
+      claim(.device, "write again", retry.word, retry == first, first.word)
     }
     report.facts.pageRequests.append(
       LabFacts.PageRequest(

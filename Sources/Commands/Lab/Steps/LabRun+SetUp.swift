@@ -33,11 +33,6 @@ extension LabRun {
     claim(
       .host, "its own capabilities", found.joined(separator: ", "), pasid != nil,
       "a PASID capability")
-    claim(
-      .host, "what is open, and pages charged",
-      "\(host.openContextCount) contexts, "
-        + "\(host.chargedPageCount) pages",
-      host.openContextCount == 0 && host.chargedPageCount == 0, "0 contexts, 0 pages")
   }
 
   /// Opens, binds, maps and attaches, in the order that VMMs keep.
@@ -110,7 +105,7 @@ extension LabRun {
       .vmm, "ask for the IOMMU: \(unit == "vtd" ? "VT-d" : unit)",
       "PASIDs of \(hardware.pasidWidth) bits, nesting \(nests.word)",
       nests && hardware.pasidWidth > 0, "VT-d with nesting and PASIDs")
-    note(.vmm, "what it may do with a PASID", words.joined(separator: ", "))
+    note(.vmm, "what device and IOMMU can do besides", words.joined(separator: ", "))
   }
 
   private func mapMemory(
@@ -120,7 +115,7 @@ extension LabRun {
     let memory = try GuestMemory(on: kernel, at: Self.guestStart, byteCount: Self.guestSize)
     let range = "\(memory.start.rawValue.hex)-\(memory.last.rawValue.hex)"
     note(
-      .vmm, "allocate \(memory.byteCount >> 20) MiB, guest-physical \(range)",
+      .vmm, "allocate \(memory.byteCount >> 20) MiB for guest \(range)",
       "at \(memory.hostAddress.hex) of this process")
     let space = try IOAddressSpace(in: context)
     let iova = try space.map(
