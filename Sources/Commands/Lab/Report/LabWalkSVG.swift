@@ -23,8 +23,8 @@ package enum LabWalkSVG {
 /// Where things stand, in pixels.
 private enum WalkFrame {
   static let margin = 28
-  static let boxWidth = 166
-  static let gap = 36
+  static let boxWidth = 178
+  static let gap = 32
   static let pitch = boxWidth + gap
   static let addressTop = 92
   static let addressHeight = 46
@@ -62,13 +62,15 @@ private struct WalkPicture {
       let low = 12 + 9 * (level.level - 1)
       return Column(
         bits: "bits \(low + 8):\(low)", value: "\(level.index)",
-        title: "level \(level.level), entry \(level.index)", guest: level.guestAddress.hex,
+        title: "level \(level.level)",
+        guest: "entry \(level.index) at \(level.guestAddress.hex)",
         host: level.hostAddress.hex, content: level.entry.hex, isByte: false)
     }
     columns.append(
       Column(
         bits: "bits 11:0", value: (walk.address & 0xFFF).hex, title: "the byte",
-        guest: walk.guestAddress.hex, host: walk.hostAddress.hex, content: "\"\(walk.text)\"",
+        guest: "at \(walk.guestAddress.hex)", host: walk.hostAddress.hex,
+        content: "\"\(walk.text)\"",
         isByte: true))
     self.columns = columns
   }
@@ -110,17 +112,14 @@ private struct WalkPicture {
   /// The second stage as one band, and the names of what is above and below it.
   mutating func drawLanes(_ report: LabReport) {
     let left = WalkFrame.margin
-    svg.text(
-      left + 60, WalkFrame.guestTop - 22, "stage 1: the guest's table, in guest addresses", .text,
-      "quiet")
+    // Between the arrows of the first two columns, as all of these are.
+    let label = WalkFrame.x(0) + 40
+    svg.text(label, WalkFrame.guestTop - 20, "stage 1: the guest's table", .text, "quiet")
     svg.rect(
       left, WalkFrame.stageTop, width - 2 * left, WalkFrame.stageHeight, "f-header", radius: 6)
-    let parent = report.facts.memory.map {
-      "HWPT \($0.nestingParent) over IOAS \($0.addressSpace)"
-    }
-    svg.text(
-      WalkFrame.x(0) + 60, WalkFrame.stageTop + 21,
-      "stage 2: the host's table" + (parent.map { ", \($0)" } ?? ""), .text)
+    let parent = report.facts.memory.map { ": HWPT \($0.nestingParent)" } ?? ""
+    svg.text(label, WalkFrame.stageTop + 21, "stage 2" + parent, .text)
+    svg.text(label, WalkFrame.hostTop - 10, "host memory", .text, "quiet")
   }
 
   mutating func drawColumns() {
@@ -133,7 +132,7 @@ private struct WalkPicture {
         down: WalkFrame.stageTop)
       arrow(
         fromX: x + 26, fromY: WalkFrame.stageTop + WalkFrame.stageHeight,
-        down: WalkFrame.hostTop)
+        down: WalkFrame.hostTop - (column.isByte ? 4 : 0))
       box(
         x, WalkFrame.hostTop, column.host,
         column.isByte ? column.content : "holds \(column.content)",
@@ -151,8 +150,8 @@ private struct WalkPicture {
     let left = WalkFrame.margin
     svg.text(
       left, WalkFrame.notesTop - 6,
-      "host memory: an entry of the guest's table holds the guest address of the next table; the "
-        + "last one that of the page", .text, "quiet")
+      "each place holds the guest address of the next table, the last one that of the page", .text,
+      "quiet")
     let bits = "bits of an entry: 0 present, 1 writable, 2 user, 5 accessed, 6 dirty; the unit set "
     svg.text(left, WalkFrame.notesTop + 14, bits + "bits 5 and 6", .text, "quiet")
     svg.text(

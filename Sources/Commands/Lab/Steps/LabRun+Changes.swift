@@ -65,8 +65,8 @@ extension LabRun {
     let blocked = machine.processes.count { read(GuestProcess.text, $0.pasid).0 == .blocked }
     let requester = read(IOVA(machine.memory.start.rawValue), nil).0
     claim(
-      .vmm, "detach \(machine.processes.count) PASIDs and the RID",
-      "\(blocked) PASIDs \(DMAResult.blocked.name), the RID \(requester.name)",
+      .vmm, "detach every PASID, then the RID",
+      "\(blocked) of \(pasidCount) PASIDs blocked, the RID \(requester.name)",
       endpoint.attachedPASIDCount == 0 && blocked == machine.processes.count
         && requester == .blocked, "all of them blocked")
   }
