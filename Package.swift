@@ -62,7 +62,8 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "HostABI", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "Placement", "SoftHost",
+        "HostABI", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "Placement",
+        "SoftHost",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -89,7 +90,7 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient"],
+      name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient", "SoftHost"],
       swiftSettings: settings),
     .testTarget(
       name: "LinuxHostTests", dependencies: ["HostABI", "LinuxHost"],

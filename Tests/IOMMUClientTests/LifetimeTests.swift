@@ -108,7 +108,7 @@ struct LifetimeTests {
     #expect(context.abandonedObjects == [.addressSpace(1)])
   }
 
-  @Test("an object that someone else destroyed is not destroyed again, for its number may be reused")
+  @Test("an object that is gone is not destroyed again, for its number may be reused")
   func gone() throws {
     let kernel = ScriptedKernel()
     let context = try IOMMUContext(on: kernel)

@@ -42,9 +42,6 @@ final class KernelObject: Sendable {
     context.recordAbandoned(name)
   }
 
-  /// The descriptor that came with the object, as long as it is open.
-  var descriptor: Int32? { state.withLock { $0.descriptor } }
-
   /// Destroys the object now; once that has worked, further calls do nothing.
   ///
   /// A descriptor that came with it is closed first, because it counts as a user.
