@@ -127,7 +127,11 @@ extension LabRun {
     let parent = try space.makePageTable(for: device, options: [.nestParent, .pasid])
     note(.vmm, "page table of it, NEST_PARENT | PASID", "HWPT \(parent.id)")
     try device.attach(to: parent)
-    note(.vmm, "attach the device's RID to HWPT \(parent.id)", "attached")
+    let attached = device.attachedTable
+    claim(
+      .vmm, "attach the device's RID to HWPT \(parent.id)",
+      attached.map { "it goes through \($0)" } ?? "nothing", attached == .pageTable(parent.id),
+      "page table \(parent.id)")
     let usable = try space.usableAddresses()
     note(
       .vmm, "which addresses devices may use",
