@@ -2,7 +2,7 @@ import HostABI
 
 /// An I/O address space (IOAS): mappings, and the page tables that show them to devices.
 final class AddressSpace: HostObject {
-  unowned let context: IOMMUContext
+  let context: IOMMUContext
   /// Mappings by I/O address.
   private(set) var map = AreaTable()
   /// Addresses that devices and page tables cannot use.
