@@ -70,7 +70,7 @@ let package = Package(
     .executableTarget(
       name: "passage-conformance",
       dependencies: [
-        "Conformance", "HostABI", "HostSystem", "LinuxHost", "SoftHost",
+        "Conformance", "HostABI", "HostSystem", "LinuxHost", "PCIe", "SoftHost",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

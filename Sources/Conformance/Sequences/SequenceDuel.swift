@@ -25,6 +25,7 @@ package final class SequenceDuel {
   ///   - names: What messages call them.
   ///   - devicePaths: VFIO devices, in an order that means the same on both; none to leave them out.
   ///   - mock: Whether both have mock devices.
+  /// - Throws: The errno of what could not be set up.
   package init(
     _ first: any HostKernel, _ second: any HostKernel, names: (String, String),
     devicePaths: ([String], [String]), mock: Bool
