@@ -12,18 +12,17 @@ enum SoftTestbed: String, CaseIterable, Sendable, CustomStringConvertible {
   case legacy
   /// A VT-d unit in scalable mode whose second stage notes no written pages.
   case withoutDirtyBits
-  /// An SMMUv3 without dirty state, forced write-back and substreams.
-  case smallSMMU
+  /// An SMMUv3 without stage 1, which PASIDs, nesting and dirty state need.
+  case withoutStage1
 
   var description: String { rawValue }
 
-  /// The statements cannot be asked of the kernel: which device is a VF, what the caller may do.
+  /// The host, and what it has.
   var testbed: Testbed {
     get throws {
       Testbed(
         try kernel, devicePaths: (0..<8).map { "/dev/vfio/devices/vfio\($0)" },
-        virtualFunctions: ["/dev/vfio/devices/vfio5"],
-        known: self == .user ? [.memoryLimit, .unprivileged] : [])
+        virtualFunctions: ["/dev/vfio/devices/vfio5"])
     }
   }
 
@@ -42,11 +41,9 @@ enum SoftTestbed: String, CaseIterable, Sendable, CustomStringConvertible {
         var registers = VTdRegisters.server
         registers.extendedCapability[45] = false
         description.units[0] = .vtd(registers)
-      case .smallSMMU:
+      case .withoutStage1:
         var registers = SMMUv3Registers.server
-        registers.idr0 &= ~(3 << 6)
-        registers.idr1 &= ~(0x1F << 6)
-        registers.idr3 &= ~(1 << 8)
+        registers.idr0 &= ~(1 << 1)
         description.units[1] = .smmuv3(registers)
       }
       return try SoftwareHost(description).makeProcess(credentials)

@@ -19,7 +19,7 @@ package struct VFIODeviceFacts: Sendable {
   package let needs: Set<Need>
 
   /// Binds a device and asks it; `nil` when it cannot be bound.
-  init?(path: String, _ kernel: any HostKernel) {
+  init?(path: String, _ kernel: any HostKernel, isVirtualFunction: Bool = false) {
     let bench = Bench(.unknown(kernel))
     defer { bench.finish() }
     do {
@@ -45,9 +45,11 @@ package struct VFIODeviceFacts: Sendable {
         regions.count > 7
         ? (try? device.read(at: regions[7].offset, Int(min(regions[7].byteCount, 4096)))) ?? []
         : []
-      needs = Self.needs(
+      var needs = Self.needs(
         context, device, id, maxPASIDLog2, infoType, capabilities, flags, regions, interrupts,
         config)
+      if isVirtualFunction { needs.insert(.virtualFunction) }
+      self.needs = needs
     } catch {
       return nil
     }
