@@ -71,7 +71,7 @@ package final class SequenceDuel {
     var lines: [String] = []
     try first.begin()
     try second.begin()
-    for step in steps {
+    for step in steps where !first.isOver {
       let a = try first.perform(step)
       let b = try second.perform(step)
       let mark = a == b ? "" : "   <<< \(difference(a, b))"
@@ -89,7 +89,7 @@ package final class SequenceDuel {
     var found: String?
     try first.begin()
     try second.begin()
-    while found == nil, let step = next(steps.count + 1) {
+    while found == nil, !first.isOver, let step = next(steps.count + 1) {
       steps.append(step)
       let a = try first.perform(step)
       let b = try second.perform(step)
