@@ -12,10 +12,15 @@ enum SoftTestbed: String, CaseIterable, Sendable, CustomStringConvertible {
   case legacy
   /// A VT-d unit in scalable mode whose second stage notes no written pages.
   case withoutDirtyBits
+  /// A VF whose physical function has no token, as when that one's own driver keeps it.
+  case withoutTokens
   /// An SMMUv3 without stage 1, which PASIDs, nesting and dirty state need.
   case withoutStage1
 
   var description: String { rawValue }
+
+  /// What no software host has: registers of devices answer accesses, and are no pages.
+  static let missing: Set<Need> = [.mappableBAR]
 
   /// The host, and what it has.
   var testbed: Testbed {
@@ -41,6 +46,8 @@ enum SoftTestbed: String, CaseIterable, Sendable, CustomStringConvertible {
         var registers = VTdRegisters.server
         registers.extendedCapability[45] = false
         description.units[0] = .vtd(registers)
+      case .withoutTokens:
+        description.devices[4].function = try .dataStreamingAccelerator()
       case .withoutStage1:
         var registers = SMMUv3Registers.server
         registers.idr0 &= ~(1 << 1)

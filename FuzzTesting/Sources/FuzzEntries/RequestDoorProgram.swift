@@ -65,7 +65,8 @@ struct RequestDoorProgram {
   }
 
   private func store(_ words: [UInt32], at address: UInt64) {
-    let bytes = words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+    let bytes = words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) }
+    }
     _ = try? process.store(bytes, address)
   }
 
@@ -104,7 +105,8 @@ struct RequestDoorProgram {
     case 28: _ = try? process.makeMemoryFile(Int(feed.integer(UInt16.self)))
     case 29:
       _ = try? process.map(
-        descriptor(&feed), offset: UInt64(feed.byte()) << 12, Int(feed.byte()) << 10, [.read, .write])
+        descriptor(&feed), offset: UInt64(feed.byte()) << 12, Int(feed.byte()) << 10,
+        [.read, .write])
     case 30: _ = endpoint(&feed).takeResponses()
     default: _ = try? process.load(place(&feed), Int(feed.integer(UInt16.self)))
     }

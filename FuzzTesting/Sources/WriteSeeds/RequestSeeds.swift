@@ -5,7 +5,8 @@ enum RequestSeeds {
     Seed("vtd-dma", [1] + dma(0, 0) + dma(0, 1) + dma(1, 0)),
     Seed(
       "vtd-pasid",
-      [1] + ioctl(0x09, [1 << 3, 1, 2]) + device(0x77, [1, 4, 5]) + dma(0, 5) + device(0x78, [1, 5])
+      [1] + ioctl(0x09, [1 << 3, 1, 2]) + device(0x77, [1, 4, 5]) + dma(0, 5)
+        + device(0x78, [1, 5])
         + dma(0, 5)),
     Seed(
       "vtd-nested",
@@ -24,11 +25,13 @@ enum RequestSeeds {
         + ioctl(0x0C, [4, 0, 0, 0xCA, 0, 0xC1, 16, 0xC1, 12, 0xC0, 8])
         + ioctl(0x0C, [4, 1, 0, 0xCA, 0, 0xC1, 62, 0xC1, 12, 0xC0, 8])),
     Seed("vtd-borders", [1] + borders),
-    Seed("vtd-reset", [1] + device(0x6F, []) + dma(0, 0) + device(0x71, []) + device(0x70, [0, 0, 0])),
+    Seed(
+      "vtd-reset", [1] + device(0x6F, []) + dma(0, 0) + device(0x71, []) + device(0x70, [0, 0, 0])),
     Seed("vtd-limit", [5] + ioctl(0x06, [2, 0xCA, 0, 0xC5]) + map(60) + map(20)),
     Seed(
       "vtd-spaces",
-      [9] + ioctl(1, []) + ioctl(3, [7, 4, 2, 0xC1, 12, 0xC2, 9, 0xC2, 1]) + ioctl(4, [4, 8, 0, 0xC0, 8])
+      [9] + ioctl(1, []) + ioctl(3, [7, 4, 2, 0xC1, 12, 0xC2, 9, 0xC2, 1])
+        + ioctl(4, [4, 8, 0, 0xC0, 8])
         + ioctl(6, [2, 0xC2, 0, 0xC1, 13]) + ioctl(7, [1, 0, 4, 0, 0]) + ioctl(8, [4, 1])
         + ioctl(2, [4, 1, 0, 0xC0, 8]) + ioctl(6, [4, 0, 0, 0xC5]) + ioctl(0, [4]) + dma(0, 0)),
     Seed(
@@ -47,21 +50,29 @@ enum RequestSeeds {
     Seed("mock-dma", [3] + (1...23).flatMap { mock([$0, 2, 0, 0, 0, 0]) }),
     Seed(
       "mock-access",
-      [3] + mock([5, 1, 0, 1]) + map(4) + mock([7, 4, 0, 0xC1, 12, 0xC0, 8, 0xCB, 0]) + mock([6, 4, 1])
+      [3] + mock([5, 1, 0, 1]) + map(4) + mock([7, 4, 0, 0xC1, 12, 0xC0, 8, 0xCB, 0])
+        + mock([6, 4, 1])
         + mock([8, 4, 1, 0xCB, 0, 0xC1, 8, 0xC0, 8])),
-    Seed("mock-borders", [3] + (1...23).flatMap { mock([$0, 2, 0xC5, 0xC5, 0xC5, 0xC5, 0xC5]) } + borders),
+    Seed(
+      "mock-borders",
+      [3] + (1...23).flatMap { mock([$0, 2, 0xC5, 0xC5, 0xC5, 0xC5, 0xC5]) } + borders),
     Seed(
       "mock-nested",
       [3] + ioctl(0x09, [1, 2, 1]) + data([0xC3, 0xDE, 0xAD, 0xBE, 0xEF])
-        + ioctl(0x10, [0, 0x99, 2, 4]) + ioctl(0x09, [0, 2, 4, 0, 0, 0xC3, 0xDE, 0, 0, 0, 4, 0xC0, 8])),
+        + ioctl(0x10, [0, 0x99, 2, 4])
+        + ioctl(0x09, [0, 2, 4, 0, 0, 0xC3, 0xDE, 0, 0, 0, 4, 0xC0, 8])),
     Seed(
       "interrupts",
-      [1, 27] + device(0x6E, [4, 2, 0, 1, 5]) + device(0x6E, [1, 2, 0, 1]) + device(0x6E, [1, 2, 0, 0])
+      [1, 27] + device(0x6E, [4, 2, 0, 1, 5]) + device(0x6E, [1, 2, 0, 1])
+        + device(0x6E, [1, 2, 0, 0])
         + device(0x74, [0, 0, 0, 0, 5]) + device(0x75, [0xC3, 0, 0, 5, 0])
         + (0..<9).flatMap { [17, 4, 8, $0, 0, 0, 64] } + [18, 4, 8, 7, 0x10, 0, 4]),
     Seed(
-      "pages", [1] + [26, 4, 7, 0x3A, 9, 3, 0x5A, 12, 2] + map(16) + dma(0, 0) + [31, 8, 0xFF, 0xFF]),
-    Seed("raw", [1, 14, 3] + le(0x3B85 as UInt32) + [0xFF] + le(UInt64.max) + [14, 4, 0, 0, 0, 0, 0xF0]),
+      "pages",
+      [1] + [26, 4, 7, 0x3A, 9, 3, 0x5A, 12, 2] + map(16) + dma(0, 0) + [31, 8, 0xFF, 0xFF]),
+    Seed(
+      "raw",
+      [1, 14, 3] + le(0x3B85 as UInt32) + [0xFF] + le(UInt64.max) + [14, 4, 0, 0, 0, 0, 0xF0]),
   ]
 
   /// A request of iommufd on the context by what follows 0x80, in its right size.
@@ -114,7 +125,8 @@ enum RequestSeeds {
   /// Requests with the greatest numbers.
   private static var borders: [UInt8] {
     (0..<21).flatMap { number in
-      ioctl(number, [0xC8, 0xC8, 0xC5, 0xC5, 0xC5, 0xC5]) + ioctl(number, [2, 1, 0, 0xC5, 0xC5, 0xC5])
+      ioctl(number, [0xC8, 0xC8, 0xC5, 0xC5, 0xC5, 0xC5])
+        + ioctl(number, [2, 1, 0, 0xC5, 0xC5, 0xC5])
         + ioctl(number, [7, 2, 0, 0xC0, 8, 0xC5, 0xC5])
         + ioctl(number, [7, 2, 2, 0xC6, 200, 0xC6, 1, 0xC6, 255])
         + ioctl(number, [2, 0xC6, 0, 0xC1, 12])

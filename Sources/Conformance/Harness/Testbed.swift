@@ -31,7 +31,7 @@ package struct Testbed: Sendable {
       VFIODeviceFacts(path: $0, kernel, isVirtualFunction: virtualFunctions.contains($0))
     }
     for device in devices { has.formUnion(device.needs) }
-    if devices.count > 1 { has.insert(.twoDevices) }
+    if devices.count(where: { $0.needs.contains(.vfio) }) > 1 { has.insert(.twoDevices) }
     if Self.sharedPair(devices, kernel) != nil { has.insert(.sharedGroup) }
     if let first = devices.first {
       groupNode = Self.groupNode(of: first.path, kernel)
