@@ -90,6 +90,9 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
+      name: "ConformanceTests", dependencies: ["Conformance", "Hardware", "SoftHost"],
+      swiftSettings: settings),
+    .testTarget(
       name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient", "SoftHost"],
       swiftSettings: settings),
     .testTarget(
