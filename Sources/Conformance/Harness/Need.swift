@@ -52,6 +52,8 @@ package enum Need: String, Hashable, Sendable, CaseIterable {
   case groupNode = "a VFIO group node"
   /// A caller that may be refused memory.
   case memoryLimit = "a caller under a memory-lock limit"
+  /// A caller with the sys-resource capability.
+  case privileged = "a caller with the sys-resource capability"
   /// A caller without the sys-resource capability.
   case unprivileged = "a caller without the sys-resource capability"
 }
