@@ -105,7 +105,7 @@ extension IOMMUContext {
     let ioas = try ioas(argument.ioasID)
     guard argument.length > 0 else { throw .EINVAL }
     if argument.start.addingReportingOverflow(argument.length).overflow { throw .EOVERFLOW }
-    guard let file = call.caller.files[argument.descriptor] else { throw .EBADF }
+    let file = try call.caller.file(argument.descriptor)
     let pages = try pages(
       of: file, argument.start, argument.length, isWritable: flags.contains(.writeable),
       charged: charge(call.caller))

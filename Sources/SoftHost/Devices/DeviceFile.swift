@@ -44,7 +44,7 @@ final class DeviceFile {
   /// Whether the RID is attached by this file.
   private var isAttached = false
   /// PASIDs attached by this file.
-  private var pasids = IDAllocator()
+  private var pasids = InPlace(IDAllocator())
 
   init(_ node: VFIONode) { self.node = node }
 
@@ -88,7 +88,7 @@ final class DeviceFile {
     if let group = node.device?.group, group.nodeOpens > 0 { throw .EBUSY }
     guard context == nil else { throw .EINVAL }
     try checkToken(argument, memory)
-    guard let file = caller.files[argument.iommufd] else { throw .EBADF }
+    let file = try caller.file(argument.iommufd)
     guard case .context(let context) = file.kind else { throw .EBADFD }
     guard node.bound == nil else { throw .EINVAL }
     let id = try take(context)
@@ -144,8 +144,8 @@ final class DeviceFile {
     node.function.close()
     if let object {
       object.physical.endpoint.setBusMaster(false)
-      for pasid in pasids { object.detach(pasid: pasid) }
-      pasids.removeAll()
+      for pasid in pasids.value { object.detach(pasid: pasid) }
+      pasids.value.removeAll()
       object.detach(pasid: 0)
       context.unbind(object)
     }
@@ -180,7 +180,7 @@ final class DeviceFile {
       // Linux detaches the RID here even for a PASID; what was attached is what goes.
       if argument.flags & 1 == 1 {
         object.detach(pasid: pasid)
-        _ = pasids.free(pasid)
+        _ = pasids.value.free(pasid)
       } else {
         object.detach(pasid: 0)
         isAttached = false
@@ -193,16 +193,16 @@ final class DeviceFile {
   private func attach(
     _ object: DeviceObject, _ tableID: UInt32, pasid: UInt32
   ) throws(LinuxErrno) -> UInt32 {
-    if pasids.exists(pasid) {
+    if pasids.value.exists(pasid) {
       return try object.attach(tableID, pasid: pasid, replacing: true)
     }
     guard pasid < 1 << 31 else {
       // VFIO takes the answer of its search for an error when this PASID is asked for.
       throw pasid == 0xFFFF_FFEA ? .EINVAL : .ENOSPC
     }
-    _ = try pasids.allocate(in: pasid...pasid)
+    _ = try pasids.value.allocate(in: pasid...pasid)
     do { return try object.attach(tableID, pasid: pasid, replacing: false) } catch {
-      _ = pasids.free(pasid)
+      _ = pasids.value.free(pasid)
       throw error
     }
   }
@@ -228,9 +228,9 @@ final class DeviceFile {
     guard let object else { throw .EOPNOTSUPP }
     guard argument.argumentSize >= 12 else { throw .EINVAL }
     let pasid = try memory.load(DetachArgument.self, at: address).pasid
-    guard pasids.exists(pasid) else { return }
+    guard pasids.value.exists(pasid) else { return }
     object.detach(pasid: pasid)
-    _ = pasids.free(pasid)
+    _ = pasids.value.free(pasid)
   }
 }
 

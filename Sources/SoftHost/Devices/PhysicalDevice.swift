@@ -72,6 +72,7 @@ extension IOMMUGroup {
   /// Gives every device of the group a page table; PASIDs only to those that have any.
   func attach(_ pasid: UInt32, to table: PageTableObject, replacing old: PageTableObject?) {
     for device in devices where pasid == 0 || device.maxPASIDs > 0 {
+      table.noteUse(by: device.unit.translation)
       device.endpoint.attach(pasid, table.translationTable, tag: table.tag, table.id)
       device.unit.driver.didChange(device, pasid, to: table)
       if let old { old.answerFaults(of: device.endpoint, pasid: pasid == 0 ? nil : pasid) }

@@ -34,7 +34,8 @@ final class MockHost {
     let device = PhysicalDevice(
       index: index, unit: unit, group: group, parent: nil, endpoint: endpoint,
       facts: DeviceFacts(
-        maxPASIDs: flags.contains(.pasid) ? 1 << UInt32(MockIOMMU.pasidWidth) : 0,
+        // Without the flag the device states 0 bits of PASIDs, which is one: number 0.
+        maxPASIDs: flags.contains(.pasid) ? 1 << UInt32(MockIOMMU.pasidWidth) : 1,
         tracksDirtyPages: !flags.contains(.noDirtyTracking)),
       reservedRanges: [])
     group.devices = [device]
