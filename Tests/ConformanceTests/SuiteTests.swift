@@ -1,0 +1,70 @@
+import Conformance
+import HostABI
+import SoftHost
+import Testing
+
+@Suite("The cases cover what is written, and find what is wrong")
+struct SuiteTests {
+  @Test("every statement of the checklist has a case")
+  func statements() {
+    let covered = Set(ConformanceSuite.cases.flatMap(\.statements))
+    #expect(Set(1...146).subtracting(covered).isEmpty)
+    #expect(covered.isSubset(of: 1...146))
+  }
+
+  @Test("names are unique and say something")
+  func names() {
+    let names = ConformanceSuite.cases.map(\.name)
+    #expect(Set(names).count == names.count)
+    #expect(names.allSatisfy { $0.count > 8 })
+  }
+
+  @Test("every case passes on a software host, or says what it lacks")
+  func softHost() {
+    let host = SoftwareHost.server(answersMockRequests: true)
+    let testbed = Testbed(
+      host.makeProcess(), devicePaths: (0..<8).map { "/dev/vfio/devices/vfio\($0)" })
+    let run = ConformanceRun(ConformanceSuite.cases, on: testbed) { test, outcome in
+      if case .failed(let differences) = outcome {
+        Issue.record("\(test.name): \(differences.joined(separator: "; "))")
+      }
+      #expect(host.openContextCount == 0, "\(test.name) leaves a context open")
+    }
+    #expect(run.counts.passed > 350)
+  }
+
+  @Test("a user's limits have their cases")
+  func limitedUser() {
+    let host = SoftwareHost.server(answersMockRequests: true)
+    let testbed = Testbed(
+      host.makeProcess(Credentials(lockedMemoryLimit: 64 << 10)), devicePaths: [])
+    #expect(testbed.has.isSuperset(of: [.unprivileged, .memoryLimit]))
+    let cases = ConformanceSuite.cases.filter {
+      !$0.needs.filter { [.unprivileged, .memoryLimit].contains($0) }.isEmpty
+    }
+    #expect(ConformanceRun(cases, on: testbed).counts == (2, 0, 0))
+  }
+
+  @Test("a kernel that does one thing wrong fails a case, with expected and actual")
+  func wrongKernel() throws {
+    let host = SoftwareHost.server(answersMockRequests: true)
+    let kernel = WrongKernel(host.makeProcess()) { request, bytes in
+      request == IOMMUFDRequest.ioasUnmap.number && bytes.little(UInt64.self, at: 16) == 0
+    }
+    let testbed = Testbed(kernel, devicePaths: [])
+    let cases = ConformanceSuite.cases.filter { $0.name.hasPrefix("UNMAP fails") }
+    let run = ConformanceRun(cases, on: testbed)
+    #expect(run.closingLine == "9 passed, 1 failed, 0 skipped")
+    let failures = run.results.compactMap { _, outcome in
+      if case .failed(let differences) = outcome { differences } else { nil }
+    }
+    #expect(failures.first?.first?.hasSuffix("expected EINVAL, got EIO") == true)
+  }
+
+  @Test("a kernel without iommufd skips every case")
+  func nothing() {
+    let run = ConformanceRun(
+      ConformanceSuite.cases, on: Testbed(NoKernel(), devicePaths: ["/dev/vfio/devices/vfio0"]))
+    #expect(run.counts.failed == 0 && run.counts.passed == 0)
+  }
+}
