@@ -35,8 +35,8 @@ public final class Endpoint: Sendable {
     var isBusMaster = true
     var isResetting = false
     var responses: [EndpointPageResponse] = []
-    /// The last attachment that a PASID was looked up for.
-    var lastPASID: UInt32 = .max
+    /// The last attachment that a PASID, or none, was looked up for.
+    var lastPASID: PASID?
     var last: TranslationContext?
   }
 
@@ -127,8 +127,8 @@ extension Endpoint.State {
 
   /// What translates requests with a PASID, or without; `nil` when nothing is attached.
   mutating func context(_ pasid: PASID?, stream: Int) -> TranslationContext? {
-    let key = pasid?.rawValue ?? 0
-    if key == lastPASID, let last { return last }
+    // PASID 0 is not the same as none.
+    if pasid == lastPASID, let last { return last }
     let binding: Endpoint.Binding?
     if let pasid, let place = pasids[pasid.rawValue] {
       binding = bindings[Int(place)]
@@ -143,7 +143,7 @@ extension Endpoint.State {
     guard let binding else { return nil }
     let made = TranslationContext(
       binding.table, tag: binding.tag, pasid: pasid, stream: UInt32(stream))
-    lastPASID = key
+    lastPASID = pasid
     last = made
     return made
   }
