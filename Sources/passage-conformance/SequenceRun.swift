@@ -23,6 +23,13 @@ struct SequenceOptions: ParsableArguments {
 
   @Flag(help: "Print how often each kind of step was carried out, and how often it worked.")
   var statistics = false
+
+  func validate() throws {
+    guard (sequences ?? 0) >= 0 else { throw ValidationError("--sequences is not below 0") }
+    guard (0...100_000).contains(length) else {
+      throw ValidationError("--length takes a number from 0 to 100000")
+    }
+  }
 }
 
 /// Runs what the options say.
@@ -58,7 +65,9 @@ struct SequenceRun {
       return
     }
     var different = 0
-    for seed in options.seed..<(options.seed &+ UInt64(options.sequences ?? 0)) {
+    for index in 0..<UInt64(options.sequences ?? 0) {
+      // Seeds go round at the end of their numbers.
+      let seed = options.seed &+ index
       guard let difference = try duel.run(seed: seed, length: options.length) else { continue }
       different += 1
       var shrinker = SequenceShrinker(duel, difference)

@@ -28,6 +28,13 @@ struct SequenceTests {
     #expect(duel.counts.values.filter { $0.worked > 0 }.count > 35, "kinds of steps that worked")
   }
 
+  @Test(
+    "what is no step is refused",
+    arguments: ["%0 ioas", "%-1 ioas", "%1 destroy id=%1.-1", "%1 destroy id=%-2"])
+  func noStep(_ line: String) {
+    #expect(throws: SequenceTextError.self) { try SequenceText.steps(line) }
+  }
+
   @Test("a difference is found and shrunk to what causes it")
   func shrinking() throws {
     let (duel, _) = try duel { process in
