@@ -62,7 +62,8 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "Hardware", "HostSystem", "PCIe", "Placement",
+        "HostABI", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "Placement",
+        "SoftHost",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -70,7 +71,7 @@ let package = Package(
     .executableTarget(
       name: "passage-conformance",
       dependencies: [
-        "Conformance", "HostABI", "HostSystem", "LinuxHost", "SoftHost",
+        "Conformance", "HostABI", "HostSystem", "LinuxHost", "PCIe", "SoftHost",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -112,7 +113,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "CommandsTests",
-      dependencies: ["Commands", "Hardware", "PCIe", "Placement", "TestSupport"],
+      dependencies: [
+        "Commands", "HostABI", "Hardware", "PCIe", "Placement", "SoftHost", "TestSupport",
+      ],
       swiftSettings: settings),
   ]
 )

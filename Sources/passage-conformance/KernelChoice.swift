@@ -11,6 +11,9 @@ struct KernelChoice: ParsableArguments {
   @Flag(help: "A server in memory, with devices that have PASIDs.")
   var soft = false
 
+  @Flag(help: "With --soft: as a user who may lock 64 KiB and has no capabilities.")
+  var user = false
+
   @Option(
     name: .customLong("device"),
     help: "A VFIO device's node; all of /dev/vfio/devices/vfio0 to vfio15 unless given.")
@@ -24,7 +27,9 @@ struct KernelChoice: ParsableArguments {
   /// The kernel.
   func chosen() throws -> any HostKernel {
     switch (soft, kernel) {
-    case (true, false): SoftwareHost.server(answersMockRequests: true).makeProcess()
+    case (true, false):
+      SoftwareHost.server(answersMockRequests: true).makeProcess(
+        user ? Credentials(lockedMemoryLimit: 64 << 10) : .root)
     case (false, true): LinuxKernel()
     default: throw ValidationError("say which kernel: --soft or --kernel")
     }

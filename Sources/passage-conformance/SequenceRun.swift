@@ -18,12 +18,6 @@ struct SequenceOptions: ParsableArguments {
   @Option(help: "Carry out the sequence in this file on both kernels.")
   var replay: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "A VFIO device of the software host and one of the second kernel that are alike.",
-      valueName: "soft=other"))
-  var pair: [String] = []
-
   @Flag(help: "Go on after a difference.")
   var keepGoing = false
 
@@ -38,11 +32,19 @@ struct SequenceRun {
 
   /// - Throws: An exit code when there was a difference.
   func callAsFunction() throws {
-    let paths = try devicePaths()
-    let first = SoftwareHost.server(answersMockRequests: true).makeProcess()
     let second: any HostKernel =
       usesRealKernel
       ? LinuxKernel() : SoftwareHost.server(answersMockRequests: true).makeProcess()
+    let all = (0..<16).map { "/dev/vfio/devices/vfio\($0)" }
+    var host = SoftwareHost.server(answersMockRequests: true)
+    var paths: ([String], [String]) = ([], [])
+    if !usesRealKernel {
+      paths = (Array(all.prefix(6)), Array(all.prefix(6)))
+    } else if let mirror = try MirroredHost.make(like: second, all) {
+      host = mirror.host
+      paths = (Array(all.prefix(mirror.paths.count)), mirror.paths)
+    }
+    let first = host.makeProcess()
     let hasMock =
       Testbed(first, devicePaths: []).has.contains(.mock)
       && Testbed(second, devicePaths: []).has.contains(.mock)
@@ -73,20 +75,5 @@ struct SequenceRun {
     }
     print("\(different) of \(options.sequences ?? 0) sequences differ")
     if different > 0 { throw ExitCode.failure }
-  }
-
-  private func devicePaths() throws -> ([String], [String]) {
-    var paths: ([String], [String]) = ([], [])
-    for pair in options.pair {
-      let parts = pair.split(separator: "=").map(String.init)
-      guard parts.count == 2 else { throw ValidationError("--pair takes soft=other") }
-      paths.0.append(parts[0])
-      paths.1.append(parts[1])
-    }
-    if options.pair.isEmpty, !usesRealKernel {
-      let all = (0..<6).map { "/dev/vfio/devices/vfio\($0)" }
-      paths = (all, all)
-    }
-    return paths
   }
 }

@@ -4,4 +4,6 @@ package enum ConformanceSuite {
   package static let cases: [ConformanceCase] =
     requestSizes + requests + objects + addressRanges + mapping + mapTable + copyAndUnmap + options
     + tables + hardwareInfo + dirtyTracking + invalidation + faults + virtualIOMMUs + pasids
+    + vfioBinding
+    + vfioAttaching + vfioData
 }

@@ -32,6 +32,8 @@ package enum Need: String, Hashable, Sendable, CaseIterable {
   case smmuv3 = "a VFIO device behind an SMMUv3 that nests"
   /// A VFIO device without dirty tracking.
   case vfioWithoutDirty = "a VFIO device whose IOMMU tracks no dirty pages"
+  /// A VFIO device that has and is no virtual function.
+  case vfioWithoutTokens = "a VFIO device without SR-IOV"
   /// A VFIO device with dirty tracking.
   case vfioDirty = "a VFIO device whose IOMMU tracks dirty pages"
   /// A VFIO PCI function with a memory BAR.

@@ -63,6 +63,9 @@ package struct VFIODeviceFacts: Sendable {
     needs.insert(capabilities.contains(.dirtyTracking) ? .vfioDirty : .vfioWithoutDirty)
     if flags.contains(.reset) { needs.insert(.reset) }
     let extended = extendedCapabilities(config)
+    if !extended.contains(where: { $0.id == 0x10 }), infoType != 0 {
+      needs.insert(.vfioWithoutTokens)
+    }
     if infoType == HardwareInfoType.vtd {
       needs.insert(.vtd)
       if !extended.contains(where: { $0.id == 0x13 }) { needs.insert(.vtdWithoutPRI) }

@@ -25,6 +25,7 @@ package final class SequenceDuel {
   ///   - names: What messages call them.
   ///   - devicePaths: VFIO devices, in an order that means the same on both; none to leave them out.
   ///   - mock: Whether both have mock devices.
+  /// - Throws: The errno of what could not be set up.
   package init(
     _ first: any HostKernel, _ second: any HostKernel, names: (String, String),
     devicePaths: ([String], [String]), mock: Bool
@@ -70,7 +71,7 @@ package final class SequenceDuel {
     var lines: [String] = []
     try first.begin()
     try second.begin()
-    for step in steps {
+    for step in steps where !first.isOver {
       let a = try first.perform(step)
       let b = try second.perform(step)
       let mark = a == b ? "" : "   <<< \(difference(a, b))"
@@ -88,7 +89,7 @@ package final class SequenceDuel {
     var found: String?
     try first.begin()
     try second.begin()
-    while found == nil, let step = next(steps.count + 1) {
+    while found == nil, !first.isOver, let step = next(steps.count + 1) {
       steps.append(step)
       let a = try first.perform(step)
       let b = try second.perform(step)

@@ -11,6 +11,7 @@ struct SequenceGenerator {
   private let templates: [StepTemplate]
   private let weights: Int
   private let flavour: Flavour
+  private let scene: [Step]
 
   init(seed: UInt64, _ flavour: Flavour) {
     random = SplitMix64(seed: seed)
@@ -26,11 +27,12 @@ struct SequenceGenerator {
       case .vfio: StepTemplates.core + StepTemplates.vfio
       }
     weights = templates.reduce(0) { $0 + $1.weight }
+    scene = random.pick(Scenes.steps(flavour))
   }
 
   /// The next step.
   mutating func next(_ id: Int, _ stock: Stock) -> Step {
-    if let step = opening(id, stock) { return step }
+    if let step = opening(id) { return step }
     for _ in 0..<8 {
       let template = choose()
       if lacks(template, stock), random.chance(85) { continue }
@@ -40,24 +42,9 @@ struct SequenceGenerator {
   }
 
   /// The first steps make what the others need.
-  private mutating func opening(_ id: Int, _ stock: Stock) -> Step? {
-    let name: String
-    switch (flavour, id) {
-    case (_, 1): name = "ioas"
-    case (.mock, 2) where random.chance(40): name = "option"
-    case (.mock, 2), (.mock, 3): name = "device"
-    case (.vfio, 2): name = "open"
-    case (.vfio, 3): name = "bind"
-    default: return nil
-    }
-    guard let template = StepTemplates.byName[name] else { return nil }
-    var step = step(id, template, stock)
-    if name == "option" {
-      step.operands = [1, 0, 0].map(Operand.number) + [.result(step: 1, index: 0), .number(0)]
-    }
-    if name == "device" { step.operands = [.result(step: 1, index: 0), .number(4)] }
-    if name == "ioas" { step.operands = [.number(0)] }
-    return step
+  private func opening(_ id: Int) -> Step? {
+    guard id <= scene.count else { return nil }
+    return scene[id - 1]
   }
 
   private mutating func choose() -> StepTemplate {
@@ -70,7 +57,14 @@ struct SequenceGenerator {
   }
 
   private func lacks(_ template: StepTemplate, _ stock: Stock) -> Bool {
-    template.fields.contains { field in
+    switch template.name {
+    case "event", "cache", "hwqueue", "invalidatecache":
+      if stock.operands(.viommu).isEmpty { return true }
+    case "dirty", "bitmap", "markdirty": if stock.tables(with: 2).isEmpty { return true }
+    case "ison", "move", "detach": if stock.pasids.isEmpty { return true }
+    default: break
+    }
+    return template.fields.contains { field in
       switch field.role {
       case .object(let kind) where field.name != "fault": stock.operands(kind).isEmpty
       case .descriptor(let kind): (stock.descriptors[kind] ?? []).isEmpty
@@ -90,14 +84,19 @@ struct SequenceGenerator {
 
   /// Makes address, length and memory agree with a mapping that is there.
   private mutating func fit(_ step: Step, _ stock: Stock, _ operands: inout [Operand]) {
-    func set(_ name: String, _ value: Operand) {
-      if let index = step.template.parameters.firstIndex(where: { $0.name == name }) {
+    func set(_ name: String, _ value: Operand?) {
+      if let value, let index = step.template.parameters.firstIndex(where: { $0.name == name }) {
         operands[index] = value
       }
     }
     switch step.template.name {
     case "unmap", "translates", "bitmap", "markdirty", "hwqueue", "get", "put", "pin":
-      let table = step.operand("ioas") ?? step.operand("hwpt")
+      if ["bitmap", "markdirty"].contains(step.template.name) {
+        set("hwpt", pick(stock.tables(with: 2)))
+      }
+      let table =
+        Step(step.id, step.template, operands).operand("ioas")
+        ?? Step(step.id, step.template, operands).operand("hwpt")
       let areas = table.map { stock.areas(of: $0) } ?? stock.areas
       guard !areas.isEmpty else { return }
       var area = random.pick(areas)
@@ -121,7 +120,28 @@ struct SequenceGenerator {
       if random.chance(40) { trim(&area) }
       set("source", .number(area.iova))
       set("length", .number(area.length))
+    case "hwpt":
+      if random.chance(85) { set("parent", pick(stock.operands(.ioas))) }
+      let plain: [UInt64] = [0, 8, 8, 8, 1, 9, 2, 10, 3]
+      set(
+        "flags", .number(random.pick(stock.operands(.fault).isEmpty ? plain : plain + [4, 12, 12])))
+    case "hwptdata":
+      if random.chance(85) {
+        set("parent", pick(stock.tables(with: 1) + stock.operands(.viommu)))
+      }
+      set("flags", .number(random.pick(stock.operands(.fault).isEmpty ? [0, 8, 8] : [8, 12, 4])))
+    case "viommu": set("hwpt", pick(stock.tables(with: 1)))
+    case "attach", "attachdevice": set("table", pick(stock.tables(with: 8)))
+    case "replace": if random.chance(60) { set("table", pick(stock.tables(with: 8))) }
+    case "dirty": set("hwpt", pick(stock.tables(with: 2)))
+    case "map":
+      guard flavour == .mock, random.chance(80) else { return }
+      let place = MockIOMMU.apertureStart &+ UInt64(random.below(48)) &* 4096
+      set("iova", .number(place))
+      set("length", .number(UInt64(random.below(5) + 1) &* 4096))
+      set("va", .memory(UInt64(random.below(56)) &* 4096))
     case "detach", "move", "ison", "fault":
+      if step.template.name == "move" { set("table", pick(stock.tables(with: 8))) }
       guard !stock.pasids.isEmpty else { return }
       let entry = random.pick(stock.pasids)
       if step.template.name != "fault" { set("holder", entry.holder) }
@@ -136,6 +156,10 @@ struct SequenceGenerator {
       set("l1", .number(last &+ 0x10000))
     default: break
     }
+  }
+
+  private mutating func pick(_ operands: [Operand]) -> Operand? {
+    operands.isEmpty ? nil : random.pick(operands)
   }
 
   private mutating func trim(_ area: inout Stock.Area) {

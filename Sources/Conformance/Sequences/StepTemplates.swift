@@ -14,7 +14,7 @@ enum StepTemplates {
       "ioas", .request(0x3B81, size: 12), [StepField("flags", 4, 4, .reserved)],
       results: [.id(8, .ioas)], weight: 5),
     StepTemplate(
-      "destroy", .request(0x3B80, size: 8), [StepField("id", 4, 4, .anyObject)], weight: 9),
+      "destroy", .request(0x3B80, size: 8), [StepField("id", 4, 4, .anyObject)], weight: 6),
     StepTemplate(
       "map", .request(0x3B85, size: 40),
       [

@@ -19,6 +19,8 @@ struct Stock {
   private(set) var areas: [Area] = []
   /// Which IOAS a page table was made on.
   private(set) var ioasOfTable: [UInt64: UInt64] = [:]
+  /// Page tables by the flags that they were made with: NEST_PARENT 1, DIRTY_TRACKING 2, PASID 8.
+  private(set) var tables: [(operand: Operand, flags: UInt64)] = []
   /// PASIDs that were attached: holder's operand, PASID, table's operand.
   private(set) var pasids: [(holder: Operand, pasid: UInt64, table: Operand)] = []
 
@@ -36,6 +38,11 @@ struct Stock {
       if let found = list.first(where: { $0.operand == operand }) { return found.id }
     }
     return nil
+  }
+
+  /// Live page tables that were made with a flag.
+  func tables(with flag: UInt64) -> [Operand] {
+    tables.filter { $0.flags & flag != 0 && id($0.operand) != nil }.map(\.operand)
   }
 
   /// Mappings that a page table, or an IOAS, has.
@@ -66,6 +73,9 @@ struct Stock {
       // A nested table is not what a plain one is, and the other way round.
       let isPaging = ioasOfTable[own] != nil
       move(own, to: isPaging ? .hwpt : .nested)
+      if case .number(let flags)? = step.operand("flags") {
+        tables.append((.result(step: step.id, index: 0), isPaging ? flags : flags & 8))
+      }
     case "device":
       guard let table = step.operand("table"), let own = world.result(step.id, 2) else { break }
       if let ioas = objects[.ioas]?.first(where: { $0.operand == table }) {

@@ -14,6 +14,8 @@ final class World {
   private var opened: [Int32] = []
   private var guards = WorldGuards()
   private var memoryWritten = false
+  /// Whether nothing more can be compared.
+  private(set) var isOver = false
 
   /// An id that no object has.
   static let missing: UInt64 = 0x7FFF_FFF0
@@ -31,6 +33,7 @@ final class World {
     context = try kernel.open("/dev/iommu")
     results = [0: [UInt64(file), UInt64(otherFile), UInt64(context)]]
     guards = WorldGuards()
+    isOver = false
   }
 
   /// Closes everything; returns what the writable memory holds if a step may have changed it.
@@ -74,14 +77,14 @@ final class World {
     }
   }
 
-  /// A closed descriptor becomes -1: its number may be another file's by now.
+  /// What is no open file of this sequence becomes a descriptor that nobody has: a number may be
+  /// some other file of this process.
   private func descriptorChecked(
     _ value: UInt64, _ field: StepField, _ operand: Operand
   ) -> UInt64 {
-    guard case .descriptor = field.role, case .result(let step, _) = operand, step != 0 else {
-      return value
-    }
-    return opened.contains(Int32(truncatingIfNeeded: value)) ? value : 0xFFFF_FFFF
+    guard case .descriptor = field.role else { return value }
+    if case .result(0, _) = operand { return value }
+    return opened.contains(Int32(truncatingIfNeeded: value)) ? value : 0x7FFF_FFFF
   }
 
   /// Carries out a step.
@@ -103,7 +106,11 @@ final class World {
     case .read, .write, .poll, .close, .open: outcome = try call(step, values)
     }
     if step.template.name == "put" { memoryWritten = true }
-    if outcome.worked { guards.note(step.template, values, results[step.id] ?? []) }
+    if outcome.worked {
+      guards.note(step.template, values, results[step.id] ?? [])
+    } else if guards.ends(step.template, values) {
+      isOver = true
+    }
     return outcome
   }
 

@@ -6,6 +6,8 @@ import HostABI
 /// - Pages marked written are exact only in page tables without large pages, because elsewhere
 ///   physically adjacent pages, which are chance, share one mark.
 /// - Memory of more than one page under a hardware queue must be adjacent, which is chance.
+/// - A move of a VFIO device's RID that fails after the ranges were reserved takes the interrupt
+///   window away from the address space that the device stays on: such a sequence ends there.
 /// - A closed descriptor's number may by now be another file's.
 struct WorldGuards {
   private var pasids: [UInt32: Set<UInt32>] = [:]
@@ -13,6 +15,8 @@ struct WorldGuards {
   private var exact: Set<UInt32> = []
   private var ioasOfTable: [UInt32: UInt32] = [:]
   private var ioases: Set<UInt32> = []
+  /// VFIO descriptors whose RID is attached.
+  private var attachedDevices: Set<UInt32> = []
 
   /// What is attached: holder and PASID.
   var attachedPASIDs: [(UInt32, UInt32)] {
@@ -33,6 +37,16 @@ struct WorldGuards {
     case "hwqueue": return value("iova") & 0xFFF &+ min(value("length"), 0x2000) <= 4096
     default: return true
     }
+  }
+
+  /// Whether a step that failed leaves a real kernel in a state that has no one answer.
+  func ends(_ template: StepTemplate, _ values: [UInt64]) -> Bool {
+    guard template.name == "attachdevice",
+      let flags = template.parameters.firstIndex(where: { $0.name == "flags" }),
+      let file = template.parameters.firstIndex(where: { $0.name == "file" })
+    else { return false }
+    return values[flags] & 1 == 0
+      && attachedDevices.contains(UInt32(truncatingIfNeeded: values[file]))
   }
 
   /// Notes what a step that worked changed.
@@ -61,8 +75,9 @@ struct WorldGuards {
       ioasOfTable[result(0)] = ioases.contains(value("parent")) ? value("parent") : nil
     case "device":
       if ioases.contains(value("table")) { ioasOfTable[result(2)] = value("table") }
-    case "replace", "move":
-      break
+    case "attachdevice" where value("flags") & 1 == 0: attachedDevices.insert(value("file"))
+    case "detachdevice" where value("flags") & 1 == 0: attachedDevices.remove(value("file"))
+    case "closedevice": attachedDevices.remove(value("file"))
     case "destroy":
       ioases.remove(value("id"))
       ioasOfTable[value("id")] = nil

@@ -28,7 +28,7 @@ extension AddressSpace {
     let (last, wraps) = request.iova.addingReportingOverflow(request.byteCount - 1)
     if wraps { throw .EOVERFLOW }
     if reserved.overlaps(request.iova...last) { throw .EINVAL }
-    if map.first(overlapping: request.iova...last) != nil { throw .EEXIST }
+    if map.overlaps(request.iova...last) { throw .EEXIST }
     return request.iova
   }
 
@@ -63,7 +63,7 @@ extension AddressSpace {
       }
     } catch {
       while at > start, let area = area(at: at - 1), area.start >= start {
-        remove(area)
+        remove(area.start)
         at = area.start
       }
       throw error as? LinuxErrno ?? .EINVAL

@@ -107,7 +107,7 @@ extension IOMMUContext {
     if argument.start.addingReportingOverflow(argument.length - 1).overflow {
       throw .EOVERFLOW
     }
-    guard let file = call.caller.files[argument.descriptor] else { throw .EBADF }
+    let file = try call.caller.file(argument.descriptor)
     let pages = try pages(
       of: file, argument.start, argument.length, isWritable: flags.contains(.writeable),
       charged: charge(call.caller))
@@ -129,6 +129,7 @@ extension IOMMUContext {
       return try buffer.pages(from: start, byteCount: byteCount, isWritable: isWritable)
     default: source = .unusable(start & ~Page.mask)
     }
+    guard byteCount <= .max - Page.size else { throw .EINVAL }
     return Pages(
       source, pageOffset: start & Page.mask, byteCount: byteCount, isWritable: isWritable,
       charged: charged)

@@ -138,6 +138,20 @@ extension DeviceFile {
   }
 }
 
+extension DeviceFile {
+  /// The memory of a BAR that a program maps.
+  ///
+  /// It stays reachable when memory decode goes off; from Linux the program would get SIGBUS.
+  func mappable(_ offset: UInt64, _ byteCount: Int) throws(LinuxErrno) -> MappableMemory {
+    guard context != nil else { throw .EINVAL }
+    let place = try node.function.checkMapping(
+      at: offset, byteCount: UInt64(byteCount), isShared: true)
+    return MappableMemory(
+      memory: try node.function.mappedMemory(bar: place.bar), offset: Int(place.position),
+      keeper: nil)
+  }
+}
+
 extension Caller {
   /// The event counter of a descriptor: `EBADF` when it is not open, `EINVAL` when it is none.
   func eventSink(_ descriptor: Int32) throws(LinuxErrno) -> any EventSink {

@@ -94,6 +94,7 @@ extension HostState {
         })
       else { throw .ENXIO }
       return MappableMemory(memory: memory.memory, offset: 0, keeper: memory.hold())
+    case .device(let device): return try device.mappable(offset, byteCount)
     case .buffer: throw .EINVAL
     default: throw .ENODEV
     }

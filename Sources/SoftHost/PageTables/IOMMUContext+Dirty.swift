@@ -82,9 +82,10 @@ extension IOMMUContext {
 extension PagingHWPT {
   /// Drops all cached translations that rest on this table, and waits for their users.
   func forgetCached() {
-    context.host.forget(tag)
-    for table in nested { context.host.forget(table.tag) }
-    context.host.drain()
+    forgetAll()
+    for table in nested { table.forgetAll() }
+    drain()
+    for table in nested { table.drain() }
   }
 
   /// Tells the dirty pages of a range, ascending, until the first gap between mappings.
