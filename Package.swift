@@ -62,7 +62,8 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "Hardware", "HostSystem", "PCIe", "Placement",
+        "HostABI", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "Placement",
+        "SoftHost",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -92,6 +93,9 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
+      name: "ConformanceTests", dependencies: ["Conformance", "Hardware", "SoftHost"],
+      swiftSettings: settings),
+    .testTarget(
       name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient", "SoftHost"],
       swiftSettings: settings),
     .testTarget(
@@ -115,7 +119,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "CommandsTests",
-      dependencies: ["Commands", "Hardware", "PCIe", "Placement", "TestSupport"],
+      dependencies: [
+        "Commands", "HostABI", "Hardware", "PCIe", "Placement", "SoftHost", "TestSupport",
+      ],
       swiftSettings: settings),
   ]
 )

@@ -1,4 +1,5 @@
 import Conformance
+<<<<<<< HEAD
 import HostABI
 import SoftHost
 import Testing
@@ -92,5 +93,28 @@ struct SequenceTests {
     var random = SplitMix64(seed: 1_234_567)
     #expect(random.next() == 6_457_827_717_110_365_317)
     #expect(random.next() == 3_203_168_211_198_807_973)
+=======
+import SoftHost
+import Testing
+
+@Suite("Two software hosts answer a sequence alike")
+struct SequenceTests {
+  @Test("made-up requests, by the hundred", arguments: UInt64(0)..<8)
+  func sequences(_ part: UInt64) throws {
+    let paths = (0..<8).map { "/dev/vfio/devices/vfio\($0)" }
+    let hosts = (0..<2).map { _ in SoftwareHost.server(answersMockRequests: true) }
+    do {
+      let duel = try SequenceDuel(
+        hosts[0].makeProcess(), hosts[1].makeProcess(), names: ("one", "other"),
+        devicePaths: (paths, paths), mock: true)
+      for seed in part * 25..<(part + 1) * 25 {
+        if let difference = try duel.run(seed: seed, length: 40) {
+          Issue.record("seed \(seed): \(difference.text)")
+        }
+      }
+      #expect(duel.counts.values.reduce(0) { $0 + $1.worked } > 100)
+    }
+    for host in hosts { #expect(host.openContextCount == 0 && host.chargedPageCount == 0) }
+>>>>>>> 848a640edeb9bda0416b53ddb401b80e7fec1caa
   }
 }

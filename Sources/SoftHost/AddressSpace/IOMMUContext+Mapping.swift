@@ -104,7 +104,9 @@ extension IOMMUContext {
     let flags = try flags(argument.flags, argument.iova, argument.length)
     let ioas = try ioas(argument.ioasID)
     guard argument.length > 0 else { throw .EINVAL }
-    if argument.start.addingReportingOverflow(argument.length).overflow { throw .EOVERFLOW }
+    if argument.start.addingReportingOverflow(argument.length - 1).overflow {
+      throw .EOVERFLOW
+    }
     let file = try call.caller.file(argument.descriptor)
     let pages = try pages(
       of: file, argument.start, argument.length, isWritable: flags.contains(.writeable),
@@ -125,7 +127,7 @@ extension IOMMUContext {
     case .memory(let memory): source = .file(memory, start & ~Page.mask)
     case .buffer(let buffer):
       return try buffer.pages(from: start, byteCount: byteCount, isWritable: isWritable)
-    default: source = .unusable
+    default: source = .unusable(start & ~Page.mask)
     }
     return Pages(
       source, pageOffset: start & Page.mask, byteCount: byteCount, isWritable: isWritable,

@@ -14,8 +14,8 @@ final class Pages {
     case file(MemoryFile, UInt64)
     /// Memory of a dma-buf, from a page-aligned offset.
     case buffer(AnonymousMemory, UInt64)
-    /// A file whose pages devices cannot have.
-    case unusable
+    /// A file whose pages devices cannot have, from a page-aligned offset.
+    case unusable(UInt64)
   }
 
   /// Part of the pages, held for devices; who needs less of them than a pin has shares it.
@@ -63,7 +63,7 @@ final class Pages {
     case .user(_, let page): page &+ pageOffset
     case .file(_, let page): page &+ pageOffset
     case .buffer(_, let page): page &+ pageOffset
-    case .unusable: pageOffset
+    case .unusable(let page): page &+ pageOffset
     }
   }
 
@@ -138,7 +138,7 @@ final class Pages {
   var pinnedPageCount: Int { holds.pageCount }
 
   private func pageRange(from offset: UInt64, byteCount: UInt64) -> Range<Int> {
-    Int((pageOffset + offset) >> 12)..<Int((pageOffset + offset + byteCount - 1) >> 12) + 1
+    Int((pageOffset + offset) >> 12)..<Int((pageOffset + offset + (byteCount - 1)) >> 12) + 1
   }
 
   private func pin(covering first: Int, _ count: Int) -> Pin? {
@@ -163,9 +163,10 @@ final class Pages {
       return try memory.pin(
         start &+ UInt64(first) << 12, pageCount: count, writable: isWritable)
     case .file(let file, let start):
+      // The last byte's offset does not wrap, but the end of its page may.
       let from = start + UInt64(first) << 12
-      let end = from + UInt64(count) << 12
-      guard end <= (UInt64(file.byteCount) + Page.mask) & ~Page.mask else { throw .EINVAL }
+      let end = (UInt64(file.byteCount) + Page.mask) & ~Page.mask
+      guard from <= end, UInt64(count) <= (end - from) >> 12 else { throw .EINVAL }
       return PinnedPages(
         .init(address: file.memory.address + from, pageCount: count), keptBy: file.memory)
     case .buffer(let memory, let start):

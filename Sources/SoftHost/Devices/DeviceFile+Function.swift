@@ -115,6 +115,12 @@ extension DeviceFile {
 
   // MARK: Regions
 
+  /// The checks of `mmap(2)`.
+  func checkMapping(at offset: UInt64, _ byteCount: UInt64) throws(LinuxErrno) {
+    guard context != nil else { throw .EINVAL }
+    _ = try node.function.checkMapping(at: offset, byteCount: byteCount, isShared: true)
+  }
+
   /// `pread(2)`.
   func read(
     _ address: UInt64, _ count: Int, at offset: UInt64, by caller: Caller

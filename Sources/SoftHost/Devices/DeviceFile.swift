@@ -11,13 +11,8 @@ final class VFIONode {
   let address: PCIAddress
   /// The node of a virtual function's physical one.
   let parent: VFIONode?
-  /// Nodes of a physical function's virtual ones.
-  private(set) var children: [Child] = []
   /// The open file that has the function bound.
-  weak var bound: DeviceFile?
-
-  /// A virtual function's node, which lives as long as the host.
-  struct Child { weak var node: VFIONode? }
+  var bound: DeviceFile?
 
   init(
     index: Int, device: PhysicalDevice?, function: VFIOFunction, address: PCIAddress,
@@ -28,7 +23,6 @@ final class VFIONode {
     self.function = function
     self.address = address
     self.parent = parent
-    parent?.children.append(Child(node: self))
   }
 }
 
@@ -87,7 +81,7 @@ final class DeviceFile {
     guard argument.iommufd >= 0, argument.flags & ~1 == 0 else { throw .EINVAL }
     if let group = node.device?.group, group.nodeOpens > 0 { throw .EBUSY }
     guard context == nil else { throw .EINVAL }
-    try checkToken(argument, memory)
+    try checkToken(argument, memory, host)
     let file = try caller.file(argument.iommufd)
     guard case .context(let context) = file.kind else { throw .EBADFD }
     guard node.bound == nil else { throw .EINVAL }
@@ -108,14 +102,15 @@ final class DeviceFile {
 
   /// Checks the token that guards virtual functions (facts, 3.3), and takes a physical one's new one.
   private func checkToken(
-    _ argument: BindArgument, _ memory: any CallerMemory
+    _ argument: BindArgument, _ memory: any CallerMemory, _ host: HostState
   ) throws(LinuxErrno) {
     let given = argument.flags & 1 == 1 ? try memory.load(16, at: argument.tokenAddress) : nil
     let guardian: FunctionToken.Guardian
     if let token = node.parent?.function.token {
       guardian = .physicalFunction(token)
     } else if let token = node.function.token {
-      guardian = .itself(token, hasOpenFunctions: node.children.contains { $0.node?.bound != nil })
+      guardian = .itself(
+        token, hasOpenFunctions: host.functions.contains { $0.parent === node && $0.bound != nil })
     } else {
       guardian = .none
     }

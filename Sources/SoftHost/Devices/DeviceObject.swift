@@ -3,7 +3,7 @@ import PCIe
 
 /// A device behind an IOMMU that is bound to a context.
 final class DeviceObject: HostObject {
-  unowned let context: IOMMUContext
+  let context: IOMMUContext
   let physical: PhysicalDevice
   let attachments: GroupAttachments
   /// The device's bit in its group's entries.

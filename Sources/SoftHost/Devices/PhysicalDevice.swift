@@ -7,7 +7,7 @@ import PCIe
 final class PhysicalDevice {
   let index: Int
   let unit: IOMMUUnit
-  unowned let group: IOMMUGroup
+  let group: IOMMUGroup
   /// The physical function of a VF.
   let parent: PhysicalDevice?
   /// What makes the device's requests, and what they are translated with.
@@ -26,14 +26,12 @@ final class PhysicalDevice {
   let tracksDirtyPages: Bool
   /// Addresses of the device's own that cannot be used for memory.
   let reservedRanges: [ClosedRange<UInt64>]
-  /// The open descriptor that has the device bound.
-  weak var boundFile: DeviceFile?
   /// Page requests whose group has not ended.
   var partialFaults: [PageFaultRecord] = []
   /// The most page requests that may wait for the end of their group.
   static let partialFaultLimit = 1 << 16
   /// The device's object while it is bound.
-  weak var object: DeviceObject?
+  var object: DeviceObject?
 
   init(
     index: Int, unit: IOMMUUnit, group: IOMMUGroup, parent: PhysicalDevice?, endpoint: Endpoint,

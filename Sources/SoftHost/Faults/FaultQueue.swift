@@ -34,7 +34,7 @@ final class FaultQueue: HostObject {
   private var unanswered: [UInt32: Group] = [:]
   private var cookies = ObjectNumbers()
   /// The context whose number space it is in.
-  weak var context: IOMMUContext?
+  var context: IOMMUContext?
   /// Who is told of answers in place of the endpoint, for the mock device.
   var onAnswer: ((Group, EndpointPageResponse.Code) -> Void)?
 

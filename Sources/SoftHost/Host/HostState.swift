@@ -45,6 +45,11 @@ final class HostState {
     closeAll(of: caller)
   }
 
+  deinit {
+    // Groups and their devices know each other.
+    for group in groups { group.devices = [] }
+  }
+
   /// A tag that no other table has.
   func nextTag() -> UInt32 {
     lastTag &+= 1

@@ -29,9 +29,8 @@ extension IOMMUContext {
       throw .EINVAL
     }
     let bitSize: UInt64 = 1 << UInt64(argument.pageSize.trailingZeroBitCount)
-    guard argument.iova % argument.pageSize == 0, end % argument.pageSize == 0 else {
-      throw .EINVAL
-    }
+    // Linux takes the size for a power of two here, though only its lowest bit counts.
+    guard (argument.iova | end) & (argument.pageSize - 1) == 0 else { throw .EINVAL }
     guard table.flags.contains(.dirtyTracking) else { throw .EOPNOTSUPP }
     guard argument.length > 0 else { return }
     var bitmap = DirtyBitmap(

@@ -5,7 +5,7 @@ import IOMMU
 /// A page table that devices can be attached to: the kernel's own or a guest's.
 class PageTableObject: HostObject {
   /// Whose number space it is in.
-  unowned let context: IOMMUContext
+  let context: IOMMUContext
   /// The unit of the device that it was made for.
   let unit: IOMMUUnit
   /// Whether it may serve PASIDs, or a RID beside PASIDs.
