@@ -81,9 +81,6 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
-    .testTarget(
-      name: "ConformanceTests", dependencies: ["Conformance", "HostABI", "SoftHost"],
-      swiftSettings: settings),
     .testTarget(name: "HostABITests", dependencies: ["HostABI"], swiftSettings: settings),
     .testTarget(
       name: "SoftHostTests",
@@ -93,7 +90,7 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "ConformanceTests", dependencies: ["Conformance", "Hardware", "SoftHost"],
+      name: "ConformanceTests", dependencies: ["Conformance", "Hardware", "HostABI", "SoftHost"],
       swiftSettings: settings),
     .testTarget(
       name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient", "SoftHost"],

@@ -3,36 +3,8 @@ import HostABI
 import SoftHost
 import Testing
 
-@Suite("The cases cover what is written, and find what is wrong")
+@Suite("The cases find what is wrong, and say what is missing")
 struct SuiteTests {
-  @Test("every statement of the checklist has a case")
-  func statements() {
-    let covered = Set(ConformanceSuite.cases.flatMap(\.statements))
-    #expect(Set(1...146).subtracting(covered).isEmpty)
-    #expect(covered.isSubset(of: 1...146))
-  }
-
-  @Test("names are unique and say something")
-  func names() {
-    let names = ConformanceSuite.cases.map(\.name)
-    #expect(Set(names).count == names.count)
-    #expect(names.allSatisfy { $0.count > 8 })
-  }
-
-  @Test("every case passes on a software host, or says what it lacks")
-  func softHost() {
-    let host = SoftwareHost.server(answersMockRequests: true)
-    let testbed = Testbed(
-      host.makeProcess(), devicePaths: (0..<8).map { "/dev/vfio/devices/vfio\($0)" })
-    let run = ConformanceRun(ConformanceSuite.cases, on: testbed) { test, outcome in
-      if case .failed(let differences) = outcome {
-        Issue.record("\(test.name): \(differences.joined(separator: "; "))")
-      }
-      #expect(host.openContextCount == 0, "\(test.name) leaves a context open")
-    }
-    #expect(run.counts.passed > 350)
-  }
-
   @Test("a user's limits have their cases")
   func limitedUser() {
     let host = SoftwareHost.server(answersMockRequests: true)

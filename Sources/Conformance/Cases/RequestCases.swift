@@ -16,10 +16,7 @@ extension ConformanceSuite {
   static let requestSizes: [ConformanceCase] = zeroAnswers.map { request, expected in
     ConformanceCase(
       "sizes of \(request.name)", statements: [1, 2, 3, 4],
-<<<<<<< HEAD
-=======
       // Zeros set the limit mode.
->>>>>>> 848a640edeb9bda0416b53ddb401b80e7fec1caa
       needs: request == .option ? [.privileged] : []
     ) { b in
       let sizes = request.sizes
