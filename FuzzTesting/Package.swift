@@ -24,10 +24,12 @@ let package = Package(
       dependencies: [
         .product(name: "Commands", package: "Passage"),
         .product(name: "Hardware", package: "Passage"),
+        .product(name: "HostABI", package: "Passage"),
         .product(name: "HostSystem", package: "Passage"),
         .product(name: "IOMMU", package: "Passage"),
         .product(name: "PCIe", package: "Passage"),
         .product(name: "Placement", package: "Passage"),
+        .product(name: "SoftHost", package: "Passage"),
       ],
       swiftSettings: settings),
     .executableTarget(
@@ -43,7 +45,7 @@ if Context.environment["PASSAGE_LIBFUZZER"] != nil {
   package.targets.append(.systemLibrary(name: "CFuzzer"))
   for name in [
     "DumpText", "WalkInsert", "Placement", "VirtualConfig", "SurveyLine", "JSONFiles",
-    "GuestTables",
+    "GuestTables", "RequestDoor",
   ] {
     package.targets.append(
       .executableTarget(

@@ -14,6 +14,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case jsonFiles = "JSONFiles"
   /// Page tables and context descriptors that a guest wrote.
   case guestTables = "GuestTables"
+  /// Programs of system calls on a software host.
+  case requestDoor = "RequestDoor"
 
   /// Checks the target's properties on an input.
   ///
@@ -27,6 +29,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .surveyLine: SurveyLineEntry.run(bytes)
     case .jsonFiles: JSONFilesEntry.run(bytes)
     case .guestTables: GuestTablesEntry.run(bytes)
+    case .requestDoor: RequestDoorEntry.run(bytes)
     }
   }
 }

@@ -11,6 +11,7 @@ let seeds: [(FuzzTarget, [Seed])] = [
   (.surveyLine, SurveySeeds.all),
   (.jsonFiles, FileSeeds.all),
   (.guestTables, TableSeeds.all),
+  (.requestDoor, RequestSeeds.all),
 ]
 guard CommandLine.arguments.count == 2 else { fatalError("usage: WriteSeeds FOLDER") }
 for (target, list) in seeds {

@@ -3,7 +3,7 @@ import HostABI
 /// OPTION, VFIO_IOAS, and the container's requests on a context.
 extension ConformanceSuite {
   static let options: [ConformanceCase] = [
-    ConformanceCase("RLIMIT_MODE is set only on an empty context", 59) { b in
+    ConformanceCase("RLIMIT_MODE is set only on an empty context", 59, needs: .privileged) { b in
       let c = try b.context()
       b.equal(try c.getOption(0), 0, "default")
       b.works { try c.setOption(0, to: 1) }

@@ -14,7 +14,11 @@ extension ConformanceSuite {
   ]
 
   static let requestSizes: [ConformanceCase] = zeroAnswers.map { request, expected in
-    ConformanceCase("sizes of \(request.name)", 1, 2, 3, 4) { b in
+    ConformanceCase(
+      "sizes of \(request.name)", statements: [1, 2, 3, 4],
+      // Zeros set the limit mode.
+      needs: request == .option ? [.privileged] : []
+    ) { b in
       let sizes = request.sizes
       // (size that is stated, bytes that are there, which byte is not zero, answer)
       let rows: [(size: Int, filled: Int?, expected: LinuxErrno?)] = [

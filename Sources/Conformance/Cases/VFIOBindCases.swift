@@ -65,10 +65,10 @@ extension ConformanceSuite {
       b.equal(answer.outDeviceID, 1, "out_devid")
     },
     ConformanceCase(
-      "a token on a device without tokens fails EINVAL", 108, needs: .vfioWithoutPASID
+      "a token on a device without tokens fails EINVAL", 108, needs: .vfioWithoutTokens
     ) { b in
       let c = try b.context()
-      let device = try b.device(.vfioWithoutPASID)
+      let device = try b.device(.vfioWithoutTokens)
       let token = try b.stored([UInt8](repeating: 7, count: 16))
       b.fails(.EINVAL) {
         try device.send(.bindIOMMUFD, BindArgument.self) {

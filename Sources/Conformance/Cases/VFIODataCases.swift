@@ -95,8 +95,18 @@ extension ConformanceSuite {
           device.descriptor, offset: region.offset + ((region.byteCount + 4095) & ~4095), 4096,
           .read)
       }
-      let page = try b.kernel.map(device.descriptor, offset: region.offset, 4096, .read)
-      try b.kernel.release(page, 4096)
+    },
+    ConformanceCase("a BAR can be mapped, but not what lies behind it", needs: .mappableBAR) { b in
+      let (device, facts) = try bound(b, .mappableBAR)
+      for region in facts.regions.prefix(6) where region.byteCount >= 4096 && region.flags & 4 != 0
+      {
+        let page = try b.kernel.map(device.descriptor, offset: region.offset, 4096, .read)
+        try b.kernel.release(page, 4096)
+        b.fails(.EINVAL, "one page more") {
+          try b.kernel.map(
+            device.descriptor, offset: region.offset, Int(region.byteCount) + 4096, .read)
+        }
+      }
     },
     ConformanceCase("with memory decode off a BAR fails EIO", 144, needs: .memoryBAR) { b in
       let (device, facts) = try bound(b, .memoryBAR)

@@ -32,12 +32,14 @@ package enum Need: String, Hashable, Sendable, CaseIterable {
   case smmuv3 = "a VFIO device behind an SMMUv3 that nests"
   /// A VFIO device without dirty tracking.
   case vfioWithoutDirty = "a VFIO device whose IOMMU tracks no dirty pages"
-  /// A VFIO device that has and is no virtual function.
-  case vfioWithoutTokens = "a VFIO device without SR-IOV"
+  /// A VFIO device without a token for virtual functions.
+  case vfioWithoutTokens = "a VFIO device that has no token for virtual functions"
   /// A VFIO device with dirty tracking.
   case vfioDirty = "a VFIO device whose IOMMU tracks dirty pages"
   /// A VFIO PCI function with a memory BAR.
   case memoryBAR = "a VFIO PCI function with a memory BAR"
+  /// A VFIO PCI function whose memory BAR a program can have in its memory.
+  case mappableBAR = "a memory BAR that can be mapped"
   /// A VFIO PCI function that shows ATS.
   case vfioATS = "a VFIO PCI function with ATS"
   /// A VFIO PCI function with MSI-X.
@@ -52,6 +54,8 @@ package enum Need: String, Hashable, Sendable, CaseIterable {
   case groupNode = "a VFIO group node"
   /// A caller that may be refused memory.
   case memoryLimit = "a caller under a memory-lock limit"
+  /// A caller with the sys-resource capability.
+  case privileged = "a caller with the sys-resource capability"
   /// A caller without the sys-resource capability.
   case unprivileged = "a caller without the sys-resource capability"
 }

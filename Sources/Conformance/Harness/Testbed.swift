@@ -16,7 +16,10 @@ package struct Testbed: Sendable {
   /// - Parameters:
   ///   - kernel: The kernel.
   ///   - paths: Nodes of VFIO devices; those that cannot be bound are left out.
-  package init(_ kernel: any HostKernel, devicePaths paths: [String]) {
+  ///   - virtualFunctions: Which of the nodes are those of VFs, which VFIO does not tell.
+  package init(
+    _ kernel: any HostKernel, devicePaths paths: [String], virtualFunctions: Set<String> = []
+  ) {
     self.kernel = kernel
     var has: Set<Need> = []
     if let descriptor = try? kernel.open("/dev/iommu") {
@@ -24,9 +27,11 @@ package struct Testbed: Sendable {
       if Self.hasMock(kernel, descriptor) { has.insert(.mock) }
       try? kernel.close(descriptor)
     }
-    let devices = paths.compactMap { VFIODeviceFacts(path: $0, kernel) }
+    let devices = paths.compactMap {
+      VFIODeviceFacts(path: $0, kernel, isVirtualFunction: virtualFunctions.contains($0))
+    }
     for device in devices { has.formUnion(device.needs) }
-    if devices.count > 1 { has.insert(.twoDevices) }
+    if devices.count(where: { $0.needs.contains(.vfio) }) > 1 { has.insert(.twoDevices) }
     if Self.sharedPair(devices, kernel) != nil { has.insert(.sharedGroup) }
     if let first = devices.first {
       groupNode = Self.groupNode(of: first.path, kernel)
@@ -107,13 +112,16 @@ package struct Testbed: Sendable {
     return nil
   }
 
-  /// What the caller may not do.
+  /// What the caller may do, and what not.
   private static func limits(_ kernel: any HostKernel, hasMock: Bool) -> Set<Need> {
     let probe = Bench(.unknown(kernel))
     defer { probe.finish() }
     var limits: Set<Need> = []
     guard let context = try? probe.context() else { return [] }
-    do { try context.setOption(0, to: 0) } catch {
+    do {
+      try context.setOption(0, to: 0)
+      limits.insert(.privileged)
+    } catch {
       if error == .EPERM { limits.insert(.unprivileged) }
     }
     guard hasMock, let (ioas, _) = try? context.ioasWithDevice(),

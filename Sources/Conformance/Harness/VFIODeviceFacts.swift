@@ -19,20 +19,21 @@ package struct VFIODeviceFacts: Sendable {
   package let needs: Set<Need>
 
   /// Binds a device and asks it; `nil` when it cannot be bound.
-  init?(path: String, _ kernel: any HostKernel) {
+  init?(path: String, _ kernel: any HostKernel, isVirtualFunction: Bool = false) {
     let bench = Bench(.unknown(kernel))
     defer { bench.finish() }
     do {
       let context = try bench.context()
       let device = VFIODescriptor(bench: bench, descriptor: try bench.open(path))
       let id = try device.bind(context)
-      let answer = try context.hardwareInfo(id)
+      // An emulated device is no device of iommufd's.
+      let answer = try? context.hardwareInfo(id)
       let general = try device.info()
       self.path = path
-      maxPASIDLog2 = answer.answer.outMaxPASIDLog2
-      infoType = answer.answer.dataType
-      capabilities = HardwareCapabilities(rawValue: answer.answer.outCapabilities)
-      info = Array(answer.data.prefix(Int(answer.answer.dataLength)))
+      maxPASIDLog2 = answer?.answer.outMaxPASIDLog2 ?? 0
+      infoType = answer?.answer.dataType ?? 0
+      capabilities = HardwareCapabilities(rawValue: answer?.answer.outCapabilities ?? 0)
+      info = answer.map { Array($0.data.prefix(Int($0.answer.dataLength))) } ?? []
       flags = VFIODeviceFlags(rawValue: general.flags)
       regionCount = general.regionCount
       var regions: [RegionInfoArgument] = []
@@ -45,9 +46,15 @@ package struct VFIODeviceFacts: Sendable {
         regions.count > 7
         ? (try? device.read(at: regions[7].offset, Int(min(regions[7].byteCount, 4096)))) ?? []
         : []
-      needs = Self.needs(
+      guard answer != nil else {
+        needs = [.emulatedDevice]
+        return
+      }
+      var needs = Self.needs(
         context, device, id, maxPASIDLog2, infoType, capabilities, flags, regions, interrupts,
         config)
+      if isVirtualFunction { needs.insert(.virtualFunction) }
+      self.needs = needs
     } catch {
       return nil
     }
@@ -63,8 +70,16 @@ package struct VFIODeviceFacts: Sendable {
     needs.insert(capabilities.contains(.dirtyTracking) ? .vfioDirty : .vfioWithoutDirty)
     if flags.contains(.reset) { needs.insert(.reset) }
     let extended = extendedCapabilities(config)
-    if !extended.contains(where: { $0.id == 0x10 }), infoType != 0 {
+    // Only a physical function that can have virtual ones takes the feature.
+    // Probing whether the feature, number 0, can be set.
+    if (try? device.feature(1 << 18 | 1 << 17)) == nil {
       needs.insert(.vfioWithoutTokens)
+    }
+    if let bar = regions.prefix(6).first(where: { $0.byteCount >= 4096 && $0.flags & 4 != 0 }),
+      let page = try? device.bench.kernel.map(device.descriptor, offset: bar.offset, 4096, .read)
+    {
+      try? device.bench.kernel.release(page, 4096)
+      needs.insert(.mappableBAR)
     }
     if infoType == HardwareInfoType.vtd {
       needs.insert(.vtd)

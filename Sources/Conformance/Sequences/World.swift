@@ -105,7 +105,7 @@ final class World {
         step, values, number, size, on: Int32(truncatingIfNeeded: values[0]), operation: nil)
     case .read, .write, .poll, .close, .open: outcome = try call(step, values)
     }
-    if step.template.name == "put" { memoryWritten = true }
+    if ["get", "put"].contains(step.template.name) { memoryWritten = true }
     if outcome.worked {
       guards.note(step.template, values, results[step.id] ?? [])
     } else if guards.ends(step.template, values) {

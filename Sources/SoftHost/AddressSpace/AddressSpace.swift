@@ -49,21 +49,34 @@ extension AddressSpace {
 
   /// Puts a mapping into the list and into every page table.
   ///
-  /// On an error nothing stays.
-  func insert(_ new: Area) throws(LinuxErrno) {
-    var area = new
-    if !tables.isEmpty {
+  /// - Throws: In this order: `EEXIST` where one is already, `EPERM` for pages that must not be
+  ///   written, `EINVAL` for bytes that are not aligned, and what pinning throws; nothing stays then.
+  func insert(_ area: Area) throws(LinuxErrno) {
+    guard let place = map.insert(area) else { throw .EEXIST }
+    do throws(LinuxErrno) {
+      if area.isWritable, !area.pages.isWritable { throw .EPERM }
+      let inPage = (area.pages.pageOffset &+ area.offset) & Page.mask
+      if (inPage | area.start | area.byteCount) & (alignment - 1) != 0 { throw .EINVAL }
+      guard !tables.isEmpty else { return }
       try refuseReadOnly(area, in: tables)
       let pin = try area.pages.pin(from: area.offset, byteCount: area.byteCount)
-      area.pin = pin
-      for table in tables { table.show(area) }
+      map.setPin(pin, at: place)
+      var held = area
+      held.pin = pin
+      for table in tables { table.show(held) }
+    } catch {
+      _ = map.remove(area.start)
+      throw error
     }
-    map.insert(area)
   }
 
   /// Takes a mapping out of the list and out of every page table.
   func remove(_ start: UInt64) {
-    guard let area = map.remove(start) else { return }
+    if let area = map.remove(start) { hide(area) }
+  }
+
+  /// Takes a mapping out of every page table, and lets its pages go.
+  private func hide(_ area: Area) {
     for table in tables { table.hide(area.start, area.last) }
     area.unpin()
   }
@@ -76,7 +89,7 @@ extension AddressSpace {
       if area.pin != nil {
         part.pin = try? part.pages.pin(from: part.offset, byteCount: part.byteCount)
       }
-      map.insert(part)
+      map.add(part)
     }
     area.unpin()
   }
@@ -96,6 +109,7 @@ extension AddressSpace {
   /// - Throws: `ENOENT` for a mapping that is only partly inside; what was removed stays removed.
   func remove(_ range: ClosedRange<UInt64>) throws(LinuxErrno) -> UInt64 {
     var removed: UInt64 = 0
+    if let area = removeExactly(range) { return area.byteCount }
     while let area = map.first(overlapping: range) {
       guard area.start >= range.lowerBound, area.last <= range.upperBound else { throw .ENOENT }
       guard area.queues == 0 else { throw .EBUSY }
@@ -104,6 +118,17 @@ extension AddressSpace {
       removed &+= area.byteCount
     }
     return removed
+  }
+
+  /// Takes a mapping that is the whole range and that nobody holds: the usual case, in one search.
+  private func removeExactly(_ range: ClosedRange<UInt64>) -> Area? {
+    guard let area = map.remove(range.lowerBound) else { return nil }
+    guard area.last == range.upperBound, area.queues == 0, area.holds == 0 else {
+      map.add(area)
+      return nil
+    }
+    hide(area)
+    return area
   }
 
   /// Users without a page table must stop before pages go.

@@ -37,8 +37,22 @@ struct AreaTable: ~Copyable {
     map.firstFit(wanted, allowed: copy allowed, avoiding: copy reserved)
   }
 
+  /// Where a mapping is kept, for as long as it is in the table.
+  struct Place { fileprivate let index: UInt32 }
+
+  /// Adds a mapping, unless another touches its range.
+  mutating func insert(_ area: Area) -> Place? {
+    let place = freePlaces.last ?? UInt32(areas.count)
+    guard map.insert(area.start...area.last, place) == nil else { return nil }
+    if freePlaces.popLast() == nil { areas.append(area) } else { areas[Int(place)] = area }
+    return Place(index: place)
+  }
+
+  /// Notes that a mapping's pages are held.
+  mutating func setPin(_ pin: Pages.Pin, at place: Place) { areas[Int(place.index)]?.pin = pin }
+
   /// Adds a mapping where none is.
-  mutating func insert(_ area: Area) {
+  mutating func add(_ area: Area) {
     let place: UInt32
     if let free = freePlaces.popLast() {
       place = free

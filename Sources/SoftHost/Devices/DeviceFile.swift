@@ -109,7 +109,8 @@ final class DeviceFile {
     if let token = node.parent?.function.token {
       guardian = .physicalFunction(token)
     } else if let token = node.function.token {
-      guardian = .itself(token, hasOpenFunctions: host.functions.contains { $0.parent === node && $0.bound != nil })
+      guardian = .itself(
+        token, hasOpenFunctions: host.functions.contains { $0.parent === node && $0.bound != nil })
     } else {
       guardian = .none
     }
