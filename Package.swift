@@ -81,6 +81,10 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "ConformanceTests",
+      dependencies: ["Conformance", "Hardware", "HostABI", "SoftHost"],
+      swiftSettings: settings),
     .testTarget(name: "HostABITests", dependencies: ["HostABI"], swiftSettings: settings),
     .testTarget(
       name: "SoftHostTests",
@@ -88,9 +92,6 @@ let package = Package(
         "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "SoftHost",
         "TestSupport",
       ],
-      swiftSettings: settings),
-    .testTarget(
-      name: "ConformanceTests", dependencies: ["Conformance", "Hardware", "HostABI", "SoftHost"],
       swiftSettings: settings),
     .testTarget(
       name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient", "SoftHost"],
