@@ -52,8 +52,8 @@ struct WorldGuards {
       guard value("page") > 0 else { return true }
       return within(value("length") / value("page") / 8, unlessAbove: 1 << 24)
     case "invalidate", "invalidatecache":
-      let (bytes, wraps) = value("count").multipliedReportingOverflow(by: value("size"))
-      return wraps || bytes <= limit || value("size") > 4096 || value("count") > 1 << 19
+      let (bytes, wraps) = value("count").multipliedReportingOverflow(by: value("bytes"))
+      return wraps || bytes <= limit || value("bytes") > 4096 || value("count") > 1 << 19
     case "allow": return value("count") <= limit / 16
     case "info": return value("length") <= limit
     case "get", "put": return within(value("length"), unlessAbove: 1 << 24)
