@@ -111,8 +111,8 @@ extension AddressSpace {
     var removed: UInt64 = 0
     if let area = removeExactly(range) { return area.byteCount }
     while let area = map.first(overlapping: range) {
-      guard area.start >= range.lowerBound, area.last <= range.upperBound else { throw .ENOENT }
       guard area.queues == 0 else { throw .EBUSY }
+      guard area.start >= range.lowerBound, area.last <= range.upperBound else { throw .ENOENT }
       try askUsersToLetGo(of: area)
       remove(area.start)
       removed &+= area.byteCount
