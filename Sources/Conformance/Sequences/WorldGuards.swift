@@ -10,8 +10,6 @@ import HostABI
 ///   window away from the address space that the device stays on: such a sequence ends there.
 /// - Data of a request must stay within the part of the arena that is kept for it, because what lies
 ///   behind it is not the same on both kernels.
-/// - The answer to a fault group with cookie 0 is refused, but makes Linux 7.2 give that number to a
-///   later group.
 /// - A closed descriptor's number may by now be another file's.
 struct WorldGuards {
   private var pasids: [UInt32: Set<UInt32>] = [:]
@@ -39,8 +37,6 @@ struct WorldGuards {
       let hwpt = UInt32(truncatingIfNeeded: value("hwpt"))
       guard let ioas = ioasOfTable[hwpt] else { return true }
       return exact.contains(ioas)
-    case "answer":
-      return value("cookie0") != 0 && (value("count") < 16 || value("cookie1") != 0)
     case "hwqueue": return value("iova") & 0xFFF &+ min(value("length"), 0x2000) <= 4096
     default: return true
     }
