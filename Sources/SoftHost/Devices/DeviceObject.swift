@@ -187,8 +187,11 @@ extension DeviceObject {
       for device in group.devices
       where device.maxPASIDs > 0 && pasid >= device.maxPASIDs { throw .EINVAL }
     }
-    if table.faults != nil { try driver.checkFaults(self) }
-    try driver.check(table, self, pasid: pasid)
+    // A PASID of devices that have none is noted, but no driver hears of it.
+    if pasid == 0 || group.devices.contains(where: { $0.maxPASIDs > 0 }) {
+      if table.faults != nil { try driver.checkFaults(self) }
+      try driver.check(table, self, pasid: pasid)
+    }
     group.attach(pasid, to: table, replacing: old)
   }
 
