@@ -109,7 +109,8 @@ extension IOMMUContext {
     _ parent: PagingHWPT, _ unit: IOMMUUnit, _ kind: NestedKind, _ flags: HWPTFlags,
     viommu: VirtualIOMMU?
   ) throws(LinuxErrno) -> NestedHWPT {
-    let tag = host.nextTag()
+    // Guests invalidate by vIOMMU, so all tables of one share its tag, as they share a VMID.
+    let tag = viommu?.tag ?? host.nextTag()
     let table = try create { id throws(LinuxErrno) in
       let table = NestedHWPT(
         id: id, context: self, unit: unit, parent: parent, viommu: viommu, kind: kind,
