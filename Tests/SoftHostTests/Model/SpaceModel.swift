@@ -127,7 +127,7 @@ struct SpaceModel {
     for piece in pieces {
       areas[at] = Area(
         byteCount: piece.byteCount, memory: piece.memory, isWritable: flags.contains(.writeable))
-      at += piece.byteCount
+      at &+= piece.byteCount
     }
     return start
   }
