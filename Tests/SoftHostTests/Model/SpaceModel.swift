@@ -7,7 +7,10 @@ struct SpaceModel {
     let byteCount: UInt64
     /// Where in the program its first byte is.
     let memory: UInt64
+    /// What devices may do.
     let isWritable: Bool
+    /// Whether the pages were mapped for writing in the first place, which copies inherit.
+    let hasWritablePages: Bool
   }
 
   private(set) var areas: [UInt64: Area] = [:]
@@ -54,7 +57,9 @@ struct SpaceModel {
     if memory != 0 { want = min(want, memory & (0 &- memory)) }
     want = min(want, 1 << 21)
     guard want >= alignment else { throw .EINVAL }
-    for window in allowed.isEmpty ? [4096 ... .max] : allowed {
+    let all: ClosedRange<UInt64> = 4096...(.max - 4096)
+    for window in allowed.isEmpty ? [all] : allowed where window.overlaps(all) {
+      let window = window.clamped(to: all)
       for gap in gaps(in: window) {
         let (raised, wraps) = gap.lowerBound.addingReportingOverflow(want - 1)
         if wraps { continue }
@@ -93,7 +98,8 @@ struct SpaceModel {
     let start = try place(byteCount, at: iova, memory: memory)
     if memory % 4096 % alignment != 0 { throw .EINVAL }
     areas[start] = Area(
-      byteCount: byteCount, memory: memory, isWritable: flags.contains(.writeable))
+      byteCount: byteCount, memory: memory, isWritable: flags.contains(.writeable),
+      hasWritablePages: flags.contains(.writeable))
     return start
   }
 
@@ -110,7 +116,7 @@ struct SpaceModel {
       pieces.append(
         Area(
           byteCount: end - at + 1, memory: area.memory + (at - first),
-          isWritable: area.isWritable))
+          isWritable: area.isWritable, hasWritablePages: area.hasWritablePages))
       if end == last { return pieces }
       at = end + 1
     }
@@ -122,11 +128,12 @@ struct SpaceModel {
   ) throws(LinuxErrno) -> UInt64 {
     let byteCount = pieces.reduce(0) { $0 + $1.byteCount }
     let start = try place(byteCount, at: iova, memory: pieces[0].memory)
-    if flags.contains(.writeable), pieces.contains(where: { !$0.isWritable }) { throw .EPERM }
+    if flags.contains(.writeable), pieces.contains(where: { !$0.hasWritablePages }) { throw .EPERM }
     var at = start
     for piece in pieces {
       areas[at] = Area(
-        byteCount: piece.byteCount, memory: piece.memory, isWritable: flags.contains(.writeable))
+        byteCount: piece.byteCount, memory: piece.memory, isWritable: flags.contains(.writeable),
+        hasWritablePages: piece.hasWritablePages)
       at &+= piece.byteCount
     }
     return start
@@ -163,7 +170,15 @@ struct SpaceModel {
     if ranges.contains(where: { range in reserved.contains { $0.overlaps(range) } }) {
       throw .EADDRINUSE
     }
-    allowed = ranges.sorted { $0.lowerBound < $1.lowerBound }
+    // Ranges that touch are as one.
+    allowed = []
+    for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      if let last = allowed.last, last.upperBound == range.lowerBound - 1 {
+        allowed[allowed.count - 1] = last.lowerBound...range.upperBound
+      } else {
+        allowed.append(range)
+      }
+    }
   }
 
   /// What `IOMMU_IOAS_IOVA_RANGES` tells.
