@@ -62,7 +62,8 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "Hardware", "HostSystem", "PCIe", "Placement",
+        "HostABI", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "Placement",
+        "SoftHost",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -80,6 +81,10 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "ConformanceTests",
+      dependencies: ["Conformance", "Hardware", "HostABI", "SoftHost"],
+      swiftSettings: settings),
     .testTarget(name: "HostABITests", dependencies: ["HostABI"], swiftSettings: settings),
     .testTarget(
       name: "SoftHostTests",
@@ -87,9 +92,6 @@ let package = Package(
         "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "SoftHost",
         "TestSupport",
       ],
-      swiftSettings: settings),
-    .testTarget(
-      name: "ConformanceTests", dependencies: ["Conformance", "Hardware", "SoftHost"],
       swiftSettings: settings),
     .testTarget(
       name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient", "SoftHost"],
@@ -115,7 +117,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "CommandsTests",
-      dependencies: ["Commands", "Hardware", "PCIe", "Placement", "TestSupport"],
+      dependencies: [
+        "Commands", "HostABI", "Hardware", "PCIe", "Placement", "SoftHost", "TestSupport",
+      ],
       swiftSettings: settings),
   ]
 )

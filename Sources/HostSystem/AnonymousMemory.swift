@@ -67,6 +67,13 @@ public final class AnonymousMemory: Sendable {
     ).copyBytes(from: bytes)
   }
 
+  /// Makes all bytes zero, and gives their pages back.
+  public func clear() {
+    // The mapping is ours, and pages of a private anonymous one read as zero after this.
+    _ = unsafe madvise(
+      UnsafeMutableRawPointer(bitPattern: UInt(address)), byteCount, MADV_DONTNEED)
+  }
+
   private func check(_ offset: Int, _ count: Int) {
     precondition(
       offset >= 0 && count >= 0 && offset <= byteCount - count, "outside of the memory")

@@ -11,8 +11,9 @@ struct HostRows {
 
   func measure(into table: inout Table) {
     do {
-      try mappings(&table)
+      // First, while the process is small: the memory that PASIDs take is seen in its size.
       try pasids(&table)
+      try mappings(&table)
     } catch {
       table.fail("software host: \(error)")
     }
@@ -48,12 +49,13 @@ struct HostRows {
     for _ in 0..<(isQuick ? 1 : 3) {
       let device = try BenchDevice()
       let before = residentBytes()
-      attach.append(try seconds { () throws(LinuxErrno) in try device.attach(1...count) })
+      attach.append(try processorSeconds { () throws(LinuxErrno) in try device.attach(1...count) })
+      // Later rounds find the memory of earlier ones, so the first tells.
       bytes.append(Double(residentBytes() - before) / Double(count))
       guard device.host.endpoints[0].attachedPASIDCount == Int(count) else {
         return table.fail("software host: PASIDs are missing")
       }
-      detach.append(try seconds { () throws(LinuxErrno) in try device.detach(1...count) })
+      detach.append(try processorSeconds { () throws(LinuxErrno) in try device.detach(1...count) })
     }
     let nanoseconds = 1e9 / Double(count)
     let (on, off) = (attach.sorted()[attach.count / 2], detach.sorted()[detach.count / 2])
@@ -63,7 +65,7 @@ struct HostRows {
     table.add(
       "detach \(count) PASIDs, each", "\((off * nanoseconds).short) ns", bar: "< 300 ns",
       off * nanoseconds < 300)
-    let size = bytes.sorted()[bytes.count / 2]
+    let size = bytes[0]
     table.add(
       "memory of a PASID", "\(size.short) B", bar: "< 64 B", isQuick ? nil : size < 64)
   }
@@ -80,8 +82,18 @@ struct HostRows {
   }
 }
 
-private func seconds(_ body: () throws(LinuxErrno) -> Void) throws(LinuxErrno) -> Double {
-  let start = ContinuousClock.now
+/// The processor time that the calling thread takes.
+///
+/// Requests never wait, so this is what they cost whatever else the machine does.
+func processorSeconds(_ body: () throws(LinuxErrno) -> Void) throws(LinuxErrno) -> Double {
+  let start = now()
   try body()
-  return (ContinuousClock.now - start) / .seconds(1)
+  return now() - start
+}
+
+private func now() -> Double {
+  var time = timespec()
+  // The structure is ours, and the call fills all of it.
+  unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }

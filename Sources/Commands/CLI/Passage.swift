@@ -9,7 +9,7 @@ public struct Passage: ParsableCommand {
     commandName: "passage",
     abstract: "PASIDs for virtual machines: where a vPASID capability can safely go, and why.",
     version: "0.1.0",
-    subcommands: [InspectCommand.self, SurveyCommand.self, PlanCommand.self])
+    subcommands: [LabCommand.self, InspectCommand.self, SurveyCommand.self, PlanCommand.self])
 
   /// Makes the program; the parser fills it.
   public init() {}
@@ -42,6 +42,7 @@ public struct Passage: ParsableCommand {
 /// What the program ends with.
 enum ExitStatus {
   static let unusableInput = ExitCode(1)
+  static let stepFailed = ExitCode(1)
   static let refused = ExitCode(2)
   static let pinNotHonoured = ExitCode(3)
 }

@@ -55,10 +55,10 @@ public struct JSONText: Sendable {
     if let value { append(Int(value)) } else { append("null") }
   }
 
-  /// Writes a truth value.
-  public mutating func bool(_ key: String, _ value: Bool) {
+  /// Writes a truth value, or `null`.
+  public mutating func bool(_ key: String, _ value: Bool?) {
     begin(key)
-    append(value ? "true" : "false")
+    append(value.map { $0 ? "true" : "false" } ?? "null")
   }
 
   /// Writes a string, or `null`.

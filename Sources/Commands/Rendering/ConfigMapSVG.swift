@@ -67,17 +67,8 @@ struct MapPicture {
 
   /// The whole document; the parts must have been drawn.
   func document(title: String, label: String) -> String {
-    let (width, height) = (MapFrame.width, y + MapFrame.margin - 8)
-    var whole = SVGText()
-    whole.add(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"passage\" width=\"\(width)\" "
-        + "height=\"\(height)\" viewBox=\"0 0 \(width) \(height)\" role=\"img\" "
-        + "aria-label=\"\(SVGText.escaped(label))\">")
-    whole.add("<title>\(SVGText.escaped(title))</title>")
-    whole.add("<style>\n\(SVGPalette.styleSheet)\n</style>")
-    whole.rect(1, 1, width - 2, height - 2, "page", radius: 12)
-    whole.add(svg.source + "</svg>")
-    return whole.source
+    svg.document(
+      width: MapFrame.width, height: y + MapFrame.margin - 8, title: title, label: label)
   }
 
   mutating func drawHead(_ device: InspectedDevice) {

@@ -66,6 +66,27 @@ struct SVGText {
     add("</g>")
   }
 
+  /// The whole document: a page of its own around what was drawn.
+  ///
+  /// - Parameters:
+  ///   - width: The page's width in pixels.
+  ///   - height: Its height.
+  ///   - title: What the picture is called.
+  ///   - label: What it shows, for those who cannot see it.
+  /// - Returns: The source.
+  func document(width: Int, height: Int, title: String, label: String) -> String {
+    var whole = SVGText()
+    whole.add(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"passage\" width=\"\(width)\" "
+        + "height=\"\(height)\" viewBox=\"0 0 \(width) \(height)\" role=\"img\" "
+        + "aria-label=\"\(Self.escaped(label))\">")
+    whole.add("<title>\(Self.escaped(title))</title>")
+    whole.add("<style>\n\(SVGPalette.styleSheet)\n</style>")
+    whole.rect(1, 1, width - 2, height - 2, "page", radius: 12)
+    whole.add(source + "</svg>")
+    return whole.source
+  }
+
   /// The text for element content or a quoted attribute, without what XML 1.0 forbids.
   static func escaped(_ text: String) -> String {
     var result = ""

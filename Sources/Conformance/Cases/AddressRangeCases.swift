@@ -140,7 +140,7 @@ extension ConformanceSuite {
       "a table of a VFIO device limits the ranges while it lives", 25, 26, needs: .vfio
     ) { b in
       let c = try b.context()
-      let (_, id) = try b.bound(to: c)
+      let (_, id) = try b.bound(.vtd, to: c)
       let ioas = try c.ioas()
       let hwpt = try c.hwpt(id, on: ioas)
       b.holds(try c.ranges(ioas).ranges != [0...UInt64.max], "no aperture")

@@ -81,7 +81,7 @@ extension AddressSpace {
         $0.holds -= 1
         $0.queues -= held.isLocked ? 1 : 0
       }
-      if let pin = part.pin { part.pages.unpin(pin) }
+      part.unpin()
     }
     held.parts = []
   }

@@ -28,7 +28,8 @@ extension AddressSpace {
     let (last, wraps) = request.iova.addingReportingOverflow(request.byteCount - 1)
     if wraps { throw .EOVERFLOW }
     if reserved.overlaps(request.iova...last) { throw .EINVAL }
-    if map.first(overlapping: request.iova...last) != nil { throw .EEXIST }
+    // One piece finds out when it is put into the list.
+    if request.pieces.count > 1, map.overlaps(request.iova...last) { throw .EEXIST }
     return request.iova
   }
 
@@ -49,11 +50,8 @@ extension AddressSpace {
   /// Adds one mapping a piece.
   private func insert(_ request: MapRequest, at start: UInt64) throws(LinuxErrno) {
     var at = start
-    do {
+    do throws(LinuxErrno) {
       for piece in request.pieces {
-        if request.flags.contains(.writeable), !piece.pages.isWritable { throw LinuxErrno.EPERM }
-        let inPage = (piece.pages.pageOffset &+ piece.offset) & Page.mask
-        if (inPage | at | piece.byteCount) & (alignment - 1) != 0 { throw LinuxErrno.EINVAL }
         try insert(
           Area(
             start: at, last: at + (piece.byteCount - 1), pages: piece.pages, offset: piece.offset,
@@ -63,10 +61,10 @@ extension AddressSpace {
       }
     } catch {
       while at > start, let area = area(at: at - 1), area.start >= start {
-        remove(area)
+        remove(area.start)
         at = area.start
       }
-      throw error as? LinuxErrno ?? .EINVAL
+      throw error
     }
   }
 

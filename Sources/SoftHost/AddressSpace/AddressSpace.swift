@@ -2,12 +2,9 @@ import HostABI
 
 /// An I/O address space (IOAS): mappings, and the page tables that show them to devices.
 final class AddressSpace: HostObject {
-  unowned let context: IOMMUContext
-  /// Mappings by I/O address; each value is an index into ``areas``.
-  private(set) var map = AreaMap<UInt32>()
-  /// Mappings and free places.
-  private(set) var areas: [Area?] = []
-  private var freeAreas: [UInt32] = []
+  let context: IOMMUContext
+  /// Mappings by I/O address.
+  private(set) var map = AreaTable()
   /// Addresses that devices and page tables cannot use.
   var reserved = ReservedRanges()
   /// Where automatic placement may go; nowhere in particular when empty.
@@ -39,82 +36,62 @@ final class AddressSpace: HostObject {
 
 extension AddressSpace {
   /// The mapping that holds an address.
-  func area(at iova: UInt64) -> Area? {
-    map.area(containing: iova).flatMap { areas[Int($0.value)] }
-  }
+  func area(at iova: UInt64) -> Area? { map.area(at: iova) }
 
   /// Changes a mapping in place.
-  func update(_ start: UInt64, _ body: (inout Area) -> Void) {
-    guard let found = map.area(containing: start), var area = areas[Int(found.value)] else {
-      return
-    }
-    // The place must not share the area while it changes.
-    areas[Int(found.value)] = nil
-    body(&area)
-    areas[Int(found.value)] = area
-  }
+  func update(_ iova: UInt64, _ body: (inout Area) -> Void) { map.update(iova, body) }
 
   /// Calls `body` with every mapping, ascending.
   func forEachArea(
     in range: ClosedRange<UInt64> = 0...(.max),
     _ body: (Area) throws(LinuxErrno) -> Void
-  ) throws(LinuxErrno) {
-    var at = map.first(overlapping: range)
-    while let found = at {
-      if let area = areas[Int(found.value)] { try body(area) }
-      let last = found.range.upperBound
-      at = last >= range.upperBound ? nil : map.first(overlapping: (last + 1)...range.upperBound)
-    }
-  }
+  ) throws(LinuxErrno) { try map.forEach(in: range, body) }
 
   /// Puts a mapping into the list and into every page table.
   ///
-  /// On an error nothing stays.
-  func insert(_ new: Area) throws(LinuxErrno) {
-    var area = new
-    if !tables.isEmpty {
+  /// - Throws: In this order: `EEXIST` where one is already, `EPERM` for pages that must not be
+  ///   written, `EINVAL` for bytes that are not aligned, and what pinning throws; nothing stays then.
+  func insert(_ area: Area) throws(LinuxErrno) {
+    guard let place = map.insert(area) else { throw .EEXIST }
+    do throws(LinuxErrno) {
+      if area.isWritable, !area.pages.isWritable { throw .EPERM }
+      let inPage = (area.pages.pageOffset &+ area.offset) & Page.mask
+      if (inPage | area.start | area.byteCount) & (alignment - 1) != 0 { throw .EINVAL }
+      guard !tables.isEmpty else { return }
       try refuseReadOnly(area, in: tables)
       let pin = try area.pages.pin(from: area.offset, byteCount: area.byteCount)
-      area.pin = pin
-      for table in tables { table.show(area) }
+      map.setPin(pin, at: place)
+      var held = area
+      held.pin = pin
+      for table in tables { table.show(held) }
+    } catch {
+      _ = map.remove(area.start)
+      throw error
     }
-    store(area)
   }
 
   /// Takes a mapping out of the list and out of every page table.
-  func remove(_ area: Area) {
-    guard let index = map.remove(startingAt: area.start)?.value else { return }
-    areas[Int(index)] = nil
-    freeAreas.append(index)
+  func remove(_ start: UInt64) {
+    if let area = map.remove(start) { hide(area) }
+  }
+
+  /// Takes a mapping out of every page table, and lets its pages go.
+  private func hide(_ area: Area) {
     for table in tables { table.hide(area.start, area.last) }
-    if let pin = area.pin { area.pages.unpin(pin) }
+    area.unpin()
   }
 
   /// Puts mappings of the same pages in the place of one, without hiding anything from devices.
   func replace(_ area: Area, with parts: [Area]) {
-    guard let index = map.remove(startingAt: area.start)?.value else { return }
-    areas[Int(index)] = nil
-    freeAreas.append(index)
+    _ = map.remove(area.start)
     for var part in parts {
       // The whole is held, so a part can be.
       if area.pin != nil {
         part.pin = try? part.pages.pin(from: part.offset, byteCount: part.byteCount)
       }
-      store(part)
+      map.add(part)
     }
-    if let pin = area.pin { area.pages.unpin(pin) }
-  }
-
-  private func store(_ area: Area) {
-    let index: UInt32
-    if let free = freeAreas.popLast() {
-      index = free
-      areas[Int(index)] = area
-    } else {
-      index = UInt32(areas.count)
-      areas.append(area)
-    }
-    _ = map.insert(area.start...area.last, index)
+    area.unpin()
   }
 
   /// Some units cannot have pages that only devices' reads reach under a nesting parent.
@@ -132,15 +109,26 @@ extension AddressSpace {
   /// - Throws: `ENOENT` for a mapping that is only partly inside; what was removed stays removed.
   func remove(_ range: ClosedRange<UInt64>) throws(LinuxErrno) -> UInt64 {
     var removed: UInt64 = 0
-    while let found = map.first(overlapping: range), let area = areas[Int(found.value)] {
-      guard found.range.lowerBound >= range.lowerBound, found.range.upperBound <= range.upperBound
-      else { throw .ENOENT }
+    if let area = removeExactly(range) { return area.byteCount }
+    while let area = map.first(overlapping: range) {
+      guard area.start >= range.lowerBound, area.last <= range.upperBound else { throw .ENOENT }
       guard area.queues == 0 else { throw .EBUSY }
       try askUsersToLetGo(of: area)
-      remove(area)
+      remove(area.start)
       removed &+= area.byteCount
     }
     return removed
+  }
+
+  /// Takes a mapping that is the whole range and that nobody holds: the usual case, in one search.
+  private func removeExactly(_ range: ClosedRange<UInt64>) -> Area? {
+    guard let area = map.remove(range.lowerBound) else { return nil }
+    guard area.last == range.upperBound, area.queues == 0, area.holds == 0 else {
+      map.add(area)
+      return nil
+    }
+    hide(area)
+    return area
   }
 
   /// Users without a page table must stop before pages go.
@@ -203,7 +191,7 @@ extension AddressSpace {
   /// - Throws: `EADDRINUSE` when a mapping or an allowed range is there; all that a device or page
   ///   table had reserved goes then.
   func reserve(_ range: ClosedRange<UInt64>, for owner: Reservation) throws(LinuxErrno) {
-    if map.first(overlapping: range) != nil || allowed.overlaps(range) {
+    if map.overlaps(range) || allowed.overlaps(range) {
       if owner.key != Reservation.forever.key { reserved.removeAll(of: owner.key) }
       throw .EADDRINUSE
     }
@@ -246,9 +234,9 @@ extension AddressSpace {
 
   private func pinAll() throws(LinuxErrno) {
     do {
-      for index in areas.indices {
-        guard let area = areas[index], area.pin == nil else { continue }
-        areas[index]?.pin = try area.pages.pin(from: area.offset, byteCount: area.byteCount)
+      try map.updateAll { area throws(LinuxErrno) in
+        guard area.pin == nil else { return }
+        area.pin = try area.pages.pin(from: area.offset, byteCount: area.byteCount)
       }
     } catch {
       unpinAll()
@@ -257,10 +245,10 @@ extension AddressSpace {
   }
 
   private func unpinAll() {
-    for index in areas.indices {
-      guard let area = areas[index], let pin = area.pin else { continue }
-      area.pages.unpin(pin)
-      areas[index]?.pin = nil
+    try? map.updateAll { area in
+      guard area.pin != nil else { return }
+      area.unpin()
+      area.pin = nil
     }
   }
 }

@@ -16,6 +16,11 @@ struct Area {
 
   var byteCount: UInt64 { last - start + 1 }
 
+  /// Lets the pages go, if they are held; the pin must not be used after.
+  func unpin() {
+    if let pin { pages.unpin(pin, from: offset, byteCount: byteCount) }
+  }
+
   /// Calls `body` with each run of bytes that lie one after the other in host memory.
   ///
   /// The arguments are the run's first I/O address, the host address and the size in bytes. The

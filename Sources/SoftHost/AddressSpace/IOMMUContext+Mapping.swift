@@ -104,8 +104,10 @@ extension IOMMUContext {
     let flags = try flags(argument.flags, argument.iova, argument.length)
     let ioas = try ioas(argument.ioasID)
     guard argument.length > 0 else { throw .EINVAL }
-    if argument.start.addingReportingOverflow(argument.length).overflow { throw .EOVERFLOW }
-    guard let file = call.caller.files[argument.descriptor] else { throw .EBADF }
+    if argument.start.addingReportingOverflow(argument.length - 1).overflow {
+      throw .EOVERFLOW
+    }
+    let file = try call.caller.file(argument.descriptor)
     let pages = try pages(
       of: file, argument.start, argument.length, isWritable: flags.contains(.writeable),
       charged: charge(call.caller))
@@ -125,8 +127,9 @@ extension IOMMUContext {
     case .memory(let memory): source = .file(memory, start & ~Page.mask)
     case .buffer(let buffer):
       return try buffer.pages(from: start, byteCount: byteCount, isWritable: isWritable)
-    default: source = .unusable
+    default: source = .unusable(start & ~Page.mask)
     }
+    guard byteCount <= .max - Page.size else { throw .EINVAL }
     return Pages(
       source, pageOffset: start & Page.mask, byteCount: byteCount, isWritable: isWritable,
       charged: charged)

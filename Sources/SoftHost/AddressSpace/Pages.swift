@@ -14,11 +14,11 @@ final class Pages {
     case file(MemoryFile, UInt64)
     /// Memory of a dma-buf, from a page-aligned offset.
     case buffer(AnonymousMemory, UInt64)
-    /// A file whose pages devices cannot have.
-    case unusable
+    /// A file whose pages devices cannot have, from a page-aligned offset.
+    case unusable(UInt64)
   }
 
-  /// Part of the pages, held for devices.
+  /// Part of the pages, held for devices; who needs less of them than a pin has shares it.
   final class Pin {
     let firstPage: Int
     let pageCount: Int
@@ -45,6 +45,7 @@ final class Pages {
 
   private var firstPin: Pin?
   private var otherPins: [Pin] = []
+  private var holds = PageHolds()
 
   init(
     _ source: Source, pageOffset: UInt64, byteCount: UInt64, isWritable: Bool, charged: Charge?
@@ -62,7 +63,7 @@ final class Pages {
     case .user(_, let page): page &+ pageOffset
     case .file(_, let page): page &+ pageOffset
     case .buffer(_, let page): page &+ pageOffset
-    case .unusable: pageOffset
+    case .unusable(let page): page &+ pageOffset
     }
   }
 
@@ -79,11 +80,18 @@ final class Pages {
     if case .buffer = source { true } else { false }
   }
 
-  /// The host addresses of what is held, each once, in whole pages.
+  /// The host addresses of the pages that are held, ascending and apart.
   var heldRanges: [ClosedRange<UInt64>] {
     var ranges: [ClosedRange<UInt64>] = []
     forEachPin { pin in
-      ranges += pin.pages.extents.map { $0.address...($0.address + UInt64($0.pageCount) << 12 - 1) }
+      var page = pin.firstPage
+      for extent in pin.pages.extents {
+        for held in holds.held(in: page..<page + extent.pageCount) {
+          let start = extent.address + UInt64(held.lowerBound - page) << 12
+          ranges.append(start...(start + UInt64(held.count) << 12 - 1))
+        }
+        page += extent.pageCount
+      }
     }
     ranges.sort { $0.lowerBound < $1.lowerBound }
     var merged: [ClosedRange<UInt64>] = []
@@ -102,33 +110,35 @@ final class Pages {
   /// - Throws: `EFAULT` for absent or unwritable memory, `EINVAL` for a file that has no such pages,
   ///   `ENOMEM` beyond the limit on locked memory.
   func pin(from offset: UInt64, byteCount: UInt64) throws(LinuxErrno) -> Pin {
-    let first = Int((pageOffset + offset) >> 12)
-    let last = Int((pageOffset + offset + byteCount - 1) >> 12)
-    let count = last - first + 1
-    if let pin = pin(covering: first, count) {
+    let range = pageRange(from: offset, byteCount: byteCount)
+    if let pin = pin(covering: range.lowerBound, range.count) {
+      try charged?.add(holds.newPages(in: range))
+      holds.add(range)
       pin.uses += 1
       return pin
     }
-    let pages = try hold(first, count)
-    try charged?.add(uncharged(first, count))
-    let pin = Pin(first, count, pages)
+    let pages = try hold(range.lowerBound, range.count)
+    try charged?.add(holds.newPages(in: range))
+    holds.add(range)
+    let pin = Pin(range.lowerBound, range.count, pages)
     if firstPin == nil { firstPin = pin } else { otherPins.append(pin) }
     return pin
   }
 
-  /// Lets pages go that ``pin(from:byteCount:)`` held.
-  func unpin(_ pin: Pin) {
+  /// Lets pages go that ``pin(from:byteCount:)`` held for the same bytes.
+  func unpin(_ pin: Pin, from offset: UInt64, byteCount: UInt64) {
+    let left = holds.remove(pageRange(from: offset, byteCount: byteCount))
+    charged?.remove(left)
     pin.uses -= 1
     guard pin.uses == 0 else { return }
     if firstPin === pin { firstPin = nil } else { otherPins.removeAll { $0 === pin } }
-    charged?.remove(uncharged(pin.firstPage, pin.pageCount))
   }
 
   /// How many different pages are held.
-  var pinnedPageCount: Int {
-    var pages = Set<Int>()
-    forEachPin { pages.formUnion($0.firstPage..<$0.firstPage + $0.pageCount) }
-    return pages.count
+  var pinnedPageCount: Int { holds.pageCount }
+
+  private func pageRange(from offset: UInt64, byteCount: UInt64) -> Range<Int> {
+    Int((pageOffset + offset) >> 12)..<Int((pageOffset + offset + (byteCount - 1)) >> 12) + 1
   }
 
   private func pin(covering first: Int, _ count: Int) -> Pin? {
@@ -147,34 +157,16 @@ final class Pages {
     for pin in otherPins { body(pin) }
   }
 
-  /// How many of these pages no pin holds.
-  private func uncharged(_ first: Int, _ count: Int) -> Int {
-    guard firstPin != nil || !otherPins.isEmpty else { return count }
-    var covered: [ClosedRange<Int>] = []
-    forEachPin { pin in
-      let low = max(pin.firstPage, first)
-      let high = min(pin.firstPage + pin.pageCount, first + count) - 1
-      if low <= high { covered.append(low...high) }
-    }
-    covered.sort { $0.lowerBound < $1.lowerBound }
-    var held = 0
-    var next = first
-    for range in covered where range.upperBound >= next {
-      held += range.upperBound - max(next, range.lowerBound) + 1
-      next = range.upperBound + 1
-    }
-    return count - held
-  }
-
   private func hold(_ first: Int, _ count: Int) throws(LinuxErrno) -> PinnedPages {
     switch source {
     case .user(let memory, let start):
       return try memory.pin(
         start &+ UInt64(first) << 12, pageCount: count, writable: isWritable)
     case .file(let file, let start):
+      // The last byte's offset does not wrap, but the end of its page may.
       let from = start + UInt64(first) << 12
-      let end = from + UInt64(count) << 12
-      guard end <= (UInt64(file.byteCount) + Page.mask) & ~Page.mask else { throw .EINVAL }
+      let end = (UInt64(file.byteCount) + Page.mask) & ~Page.mask
+      guard from <= end, UInt64(count) <= (end - from) >> 12 else { throw .EINVAL }
       return PinnedPages(
         .init(address: file.memory.address + from, pageCount: count), keptBy: file.memory)
     case .buffer(let memory, let start):

@@ -3,7 +3,7 @@ import HostABI
 /// One open of `/dev/iommu`: a number space of objects.
 final class IOMMUContext {
   /// The host, whose units and devices the objects stand for.
-  unowned let host: HostState
+  let host: HostState
   /// Objects by number; number 0 is never one.
   private(set) var slots: [ObjectSlot] = [.free]
   private var numbers = ObjectNumbers()

@@ -47,8 +47,8 @@ extension DeviceFile {
 
   /// A reset parks the device's DMA; what was attached is there again afterwards.
   private func reset(_ host: HostState) throws(LinuxErrno) {
-    node.device?.endpoint.setResetting(true)
-    defer { node.device?.endpoint.setResetting(false) }
+    node.device?.setResetting(true)
+    defer { node.device?.setResetting(false) }
     host.drain()
     try node.function.reset()
     node.device?.endpoint.setBusMaster(node.function.isBusMaster)
@@ -73,10 +73,10 @@ extension DeviceFile {
     let header = try memory.load(HotResetHeader.self, at: address)
     try node.function.checkHotReset(header, scope: hotResetScope(host))
     for sibling in host.functions where sibling.sharesBus(with: node) {
-      sibling.device?.endpoint.setResetting(true)
+      sibling.device?.setResetting(true)
       host.drain()
       sibling.function.resetByBus()
-      sibling.device?.endpoint.setResetting(false)
+      sibling.device?.setResetting(false)
     }
   }
 
@@ -115,12 +115,6 @@ extension DeviceFile {
 
   // MARK: Regions
 
-  /// The checks of `mmap(2)`.
-  func checkMapping(at offset: UInt64, _ byteCount: UInt64) throws(LinuxErrno) {
-    guard context != nil else { throw .EINVAL }
-    _ = try node.function.checkMapping(at: offset, byteCount: byteCount, isShared: true)
-  }
-
   /// `pread(2)`.
   func read(
     _ address: UInt64, _ count: Int, at offset: UInt64, by caller: Caller
@@ -141,6 +135,20 @@ extension DeviceFile {
     let done = try node.function.write(bytes, at: offset)
     node.device?.endpoint.setBusMaster(node.function.isBusMaster)
     return done
+  }
+}
+
+extension DeviceFile {
+  /// The memory of a BAR that a program maps.
+  ///
+  /// It stays reachable when memory decode goes off; from Linux the program would get SIGBUS.
+  func mappable(_ offset: UInt64, _ byteCount: Int) throws(LinuxErrno) -> MappableMemory {
+    guard context != nil else { throw .EINVAL }
+    let place = try node.function.checkMapping(
+      at: offset, byteCount: UInt64(byteCount), isShared: true)
+    return MappableMemory(
+      memory: try node.function.mappedMemory(bar: place.bar), offset: Int(place.position),
+      keeper: nil)
   }
 }
 

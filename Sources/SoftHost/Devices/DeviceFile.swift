@@ -11,13 +11,8 @@ final class VFIONode {
   let address: PCIAddress
   /// The node of a virtual function's physical one.
   let parent: VFIONode?
-  /// Nodes of a physical function's virtual ones.
-  private(set) var children: [Child] = []
   /// The open file that has the function bound.
-  weak var bound: DeviceFile?
-
-  /// A virtual function's node, which lives as long as the host.
-  struct Child { weak var node: VFIONode? }
+  var bound: DeviceFile?
 
   init(
     index: Int, device: PhysicalDevice?, function: VFIOFunction, address: PCIAddress,
@@ -28,7 +23,6 @@ final class VFIONode {
     self.function = function
     self.address = address
     self.parent = parent
-    parent?.children.append(Child(node: self))
   }
 }
 
@@ -44,7 +38,7 @@ final class DeviceFile {
   /// Whether the RID is attached by this file.
   private var isAttached = false
   /// PASIDs attached by this file.
-  private var pasids = IDAllocator()
+  private var pasids = InPlace(IDAllocator())
 
   init(_ node: VFIONode) { self.node = node }
 
@@ -87,8 +81,8 @@ final class DeviceFile {
     guard argument.iommufd >= 0, argument.flags & ~1 == 0 else { throw .EINVAL }
     if let group = node.device?.group, group.nodeOpens > 0 { throw .EBUSY }
     guard context == nil else { throw .EINVAL }
-    try checkToken(argument, memory)
-    guard let file = caller.files[argument.iommufd] else { throw .EBADF }
+    try checkToken(argument, memory, host)
+    let file = try caller.file(argument.iommufd)
     guard case .context(let context) = file.kind else { throw .EBADFD }
     guard node.bound == nil else { throw .EINVAL }
     let id = try take(context)
@@ -108,14 +102,15 @@ final class DeviceFile {
 
   /// Checks the token that guards virtual functions (facts, 3.3), and takes a physical one's new one.
   private func checkToken(
-    _ argument: BindArgument, _ memory: any CallerMemory
+    _ argument: BindArgument, _ memory: any CallerMemory, _ host: HostState
   ) throws(LinuxErrno) {
     let given = argument.flags & 1 == 1 ? try memory.load(16, at: argument.tokenAddress) : nil
     let guardian: FunctionToken.Guardian
     if let token = node.parent?.function.token {
       guardian = .physicalFunction(token)
     } else if let token = node.function.token {
-      guardian = .itself(token, hasOpenFunctions: node.children.contains { $0.node?.bound != nil })
+      guardian = .itself(
+        token, hasOpenFunctions: host.functions.contains { $0.parent === node && $0.bound != nil })
     } else {
       guardian = .none
     }
@@ -144,8 +139,8 @@ final class DeviceFile {
     node.function.close()
     if let object {
       object.physical.endpoint.setBusMaster(false)
-      for pasid in pasids { object.detach(pasid: pasid) }
-      pasids.removeAll()
+      for pasid in pasids.value { object.detach(pasid: pasid) }
+      pasids.value.removeAll()
       object.detach(pasid: 0)
       context.unbind(object)
     }
@@ -180,7 +175,7 @@ final class DeviceFile {
       // Linux detaches the RID here even for a PASID; what was attached is what goes.
       if argument.flags & 1 == 1 {
         object.detach(pasid: pasid)
-        _ = pasids.free(pasid)
+        _ = pasids.value.free(pasid)
       } else {
         object.detach(pasid: 0)
         isAttached = false
@@ -193,16 +188,16 @@ final class DeviceFile {
   private func attach(
     _ object: DeviceObject, _ tableID: UInt32, pasid: UInt32
   ) throws(LinuxErrno) -> UInt32 {
-    if pasids.exists(pasid) {
+    if pasids.value.exists(pasid) {
       return try object.attach(tableID, pasid: pasid, replacing: true)
     }
     guard pasid < 1 << 31 else {
       // VFIO takes the answer of its search for an error when this PASID is asked for.
       throw pasid == 0xFFFF_FFEA ? .EINVAL : .ENOSPC
     }
-    _ = try pasids.allocate(in: pasid...pasid)
+    _ = try pasids.value.allocate(in: pasid...pasid)
     do { return try object.attach(tableID, pasid: pasid, replacing: false) } catch {
-      _ = pasids.free(pasid)
+      _ = pasids.value.free(pasid)
       throw error
     }
   }
@@ -228,9 +223,9 @@ final class DeviceFile {
     guard let object else { throw .EOPNOTSUPP }
     guard argument.argumentSize >= 12 else { throw .EINVAL }
     let pasid = try memory.load(DetachArgument.self, at: address).pasid
-    guard pasids.exists(pasid) else { return }
+    guard pasids.value.exists(pasid) else { return }
     object.detach(pasid: pasid)
-    _ = pasids.free(pasid)
+    _ = pasids.value.free(pasid)
   }
 }
 

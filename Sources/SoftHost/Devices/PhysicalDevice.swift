@@ -7,7 +7,7 @@ import PCIe
 final class PhysicalDevice {
   let index: Int
   let unit: IOMMUUnit
-  unowned let group: IOMMUGroup
+  let group: IOMMUGroup
   /// The physical function of a VF.
   let parent: PhysicalDevice?
   /// What makes the device's requests, and what they are translated with.
@@ -26,14 +26,12 @@ final class PhysicalDevice {
   let tracksDirtyPages: Bool
   /// Addresses of the device's own that cannot be used for memory.
   let reservedRanges: [ClosedRange<UInt64>]
-  /// The open descriptor that has the device bound.
-  weak var boundFile: DeviceFile?
   /// Page requests whose group has not ended.
   var partialFaults: [PageFaultRecord] = []
   /// The most page requests that may wait for the end of their group.
   static let partialFaultLimit = 1 << 16
   /// The device's object while it is bound.
-  weak var object: DeviceObject?
+  var object: DeviceObject?
 
   init(
     index: Int, unit: IOMMUUnit, group: IOMMUGroup, parent: PhysicalDevice?, endpoint: Endpoint,
@@ -54,6 +52,14 @@ final class PhysicalDevice {
   }
 }
 
+extension PhysicalDevice {
+  /// Parks the device's DMA during a reset, and lets it go on after.
+  func setResetting(_ isOn: Bool) {
+    group.isResetting = isOn
+    endpoint.setResetting(isOn)
+  }
+}
+
 /// What an IOMMU driver found when it first saw a device.
 struct DeviceFacts {
   /// 2 to the width in the PASID capability, of the PF for a VF; 0 without the capability.
@@ -66,12 +72,10 @@ struct DeviceFacts {
 }
 
 extension IOMMUGroup {
-  /// Whether a reset has parked the group on the blocking domain.
-  var isResetting: Bool { devices.contains { $0.endpoint.isResetting } }
-
   /// Gives every device of the group a page table; PASIDs only to those that have any.
   func attach(_ pasid: UInt32, to table: PageTableObject, replacing old: PageTableObject?) {
     for device in devices where pasid == 0 || device.maxPASIDs > 0 {
+      table.noteUse(by: device.unit.translation)
       device.endpoint.attach(pasid, table.translationTable, tag: table.tag, table.id)
       device.unit.driver.didChange(device, pasid, to: table)
       if let old { old.answerFaults(of: device.endpoint, pasid: pasid == 0 ? nil : pasid) }

@@ -95,7 +95,7 @@ extension UnitDriver {
   var nestsThroughVIOMMU: Bool { false }
   var guestsOwnPASIDs: Bool { nestsThroughVIOMMU }
 
-  func isSameDriver(as other: any UnitDriver) -> Bool { name == other.name }
+  func isSameDriver(as other: any UnitDriver) -> Bool { self === other || name == other.name }
 
   func checkFaults(_ device: DeviceObject) throws(LinuxErrno) {}
 

@@ -124,16 +124,15 @@ final class VTdDriver: UnitDriver {
       guard entry.address & Page.mask == 0, entry.pageCount != .max || entry.address == 0 else {
         throw .EINVAL
       }
-      let host = table.context.host
       if entry.pageCount == .max {
-        host.forget(table.tag)
+        table.forgetAll()
       } else if entry.pageCount > 0 {
         let (last, wraps) = entry.address.addingReportingOverflow(
           entry.pageCount.multipliedReportingOverflow(by: Page.size).partialValue &- 1)
-        host.forget(table.tag, entry.address...(wraps ? .max : max(last, entry.address)))
+        table.forget(entry.address...(wraps ? .max : max(last, entry.address)))
       }
       done += 1
     }
-    table.context.host.drain()
+    table.drain()
   }
 }

@@ -70,7 +70,7 @@ extension Endpoint {
   }
 
   /// What translates the request, if anything does.
-  private func enter(_ pasid: PASID?) -> TranslationContext? {
+  func enter(_ pasid: PASID?) -> TranslationContext? {
     state.withLock { state in
       guard state.isBusMaster, !state.isResetting else { return nil }
       return state.context(pasid, stream: deviceIndex)

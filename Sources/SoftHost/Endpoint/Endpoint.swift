@@ -31,6 +31,8 @@ public final class Endpoint: Sendable {
     /// Where in ``bindings`` a table is.
     var places: [UInt32: UInt32] = [:]
     var freePlaces: [UInt32] = []
+    /// The place that was used last.
+    var lastPlace: UInt32?
     var pasids = PASIDMap<UInt32>()
     var isBusMaster = true
     var isResetting = false
@@ -58,9 +60,6 @@ public final class Endpoint: Sendable {
 
   /// How many PASIDs are attached.
   public var attachedPASIDCount: Int { state.withLock { $0.pasids.count } }
-
-  /// Whether a reset holds the device's requests back.
-  var isResetting: Bool { state.withLock { $0.isResetting } }
 }
 
 // MARK: Control
@@ -102,8 +101,13 @@ extension Endpoint {
 extension Endpoint.State {
   /// Where a table is, with one more use.
   mutating func place(_ table: TranslationTable, _ tag: UInt32, _ tableID: UInt32) -> UInt32 {
+    if let place = lastPlace, bindings[Int(place)]?.tableID == tableID {
+      bindings[Int(place)]?.uses += 1
+      return place
+    }
     if let place = places[tableID] {
       bindings[Int(place)]?.uses += 1
+      lastPlace = place
       return place
     }
     let binding = Endpoint.Binding(table: table, tag: tag, tableID: tableID, uses: 1)

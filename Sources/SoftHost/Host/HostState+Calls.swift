@@ -94,11 +94,8 @@ extension HostState {
         })
       else { throw .ENXIO }
       return MappableMemory(memory: memory.memory, offset: 0, keeper: memory.hold())
+    case .device(let device): return try device.mappable(offset, byteCount)
     case .buffer: throw .EINVAL
-    case .device(let device):
-      try device.checkMapping(at: offset, UInt64(byteCount))
-      // Registers answer accesses, so they cannot be pages of a program in this process.
-      throw .ENODEV
     default: throw .ENODEV
     }
   }

@@ -16,8 +16,7 @@ final class HostState {
   /// Contexts that are open, or held open.
   private(set) var contexts: [IOMMUContext] = []
   private var charges: [UInt32: Charge] = [:]
-  private var callers: [Int: Caller] = [:]
-  private var lastCaller = 0
+  private var callers: [Caller?] = []
   private var lastTag: UInt32 = 0
 
   init(units: [IOMMUUnit], mock: MockHost?) {
@@ -27,9 +26,13 @@ final class HostState {
 
   /// Notes a program, and gives its number.
   func addCaller(memory: any CallerMemory, credentials: Credentials) -> Int {
-    lastCaller += 1
-    callers[lastCaller] = Caller(memory: memory, credentials: credentials)
-    return lastCaller
+    let caller = Caller(memory: memory, credentials: credentials)
+    if let free = callers.firstIndex(where: { $0 == nil }) {
+      callers[free] = caller
+      return free
+    }
+    callers.append(caller)
+    return callers.count - 1
   }
 
   /// The program with a number.
@@ -37,8 +40,14 @@ final class HostState {
 
   /// A program ends: its descriptors close.
   func removeCaller(_ number: Int) {
-    guard let caller = callers.removeValue(forKey: number) else { return }
+    guard let caller = callers[number] else { return }
+    callers[number] = nil
     closeAll(of: caller)
+  }
+
+  deinit {
+    // Groups and their devices know each other.
+    for group in groups { group.devices = [] }
   }
 
   /// A tag that no other table has.
@@ -87,20 +96,6 @@ final class HostState {
   func add(_ node: VFIONode) { functions.append(node) }
 
   // MARK: Translations of all units
-
-  /// Drops a table's cached translations in every unit.
-  func forget(_ tag: UInt32) {
-    for unit in units { unit.translation.iotlb.invalidate(tag: tag) }
-  }
-
-  /// Drops a table's cached translations of a range in every unit.
-  func forget(_ tag: UInt32, _ range: ClosedRange<UInt64>) {
-    let first = range.lowerBound & ~Page.mask
-    let pages = (range.upperBound - first) >> 12 + 1
-    for unit in units {
-      unit.translation.iotlb.invalidate(tag: tag, from: IOVA(first), pageCount: pages)
-    }
-  }
 
   /// Waits until requests that may still use what was dropped are over.
   func drain() {
@@ -157,7 +152,7 @@ extension HostState {
 
   /// Closes all of a program's descriptors, as its end does.
   func closeAll(of caller: Caller) {
-    for descriptor in caller.files.keys.sorted() { try? close(descriptor, by: caller) }
+    for descriptor in caller.descriptors { try? close(descriptor, by: caller) }
   }
 
   /// One holder of a file less.

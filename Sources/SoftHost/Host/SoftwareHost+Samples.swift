@@ -18,7 +18,7 @@ extension HostDescription {
     let network = try FunctionDescription.networkFunction()
     var devices = [
       DeviceDescription(accelerator, at: SampleDevice.address, group: 10),
-      DeviceDescription(network, at: address(0x03, 0), group: 11),
+      DeviceDescription(try .plainNetworkFunction(), at: address(0x03, 0), group: 11),
       DeviceDescription(network, at: address(0x04, 0), group: 12),
       DeviceDescription(network, at: address(0x04, 1), group: 12),
     ]
@@ -41,6 +41,17 @@ extension HostDescription {
 }
 
 extension FunctionDescription {
+  /// The network function without its SR-IOV capability: neither physical nor virtual.
+  package static func plainNetworkFunction() throws(DescriptionError) -> FunctionDescription {
+    let physical = try networkFunction()
+    var config = ConfigSpaceBuilder(physical.config)
+    // SR-IOV, at 0x160, is the last capability.
+    config.putExtendedHeader(id: 0x03, version: 1, next: 0, at: 0x140)
+    for offset in stride(from: 0x160, to: 0x1A0, by: 4) { config.put32(0, at: offset) }
+    return try FunctionDescription(
+      config: config.config, bars: physical.bars, rom: physical.rom)
+  }
+
   /// The accelerator with an SR-IOV capability, so that it can have virtual functions.
   package static func sharedAccelerator() throws(DescriptionError) -> FunctionDescription {
     let plain = try dataStreamingAccelerator()

@@ -81,9 +81,8 @@ extension Area {
   /// Calls `body` with each run of host memory, and holds the pages meanwhile.
   fileprivate func holding(_ body: (UInt64, Int) -> Void) throws(LinuxErrno) {
     var held = self
-    let pin = try pages.pin(from: offset, byteCount: byteCount)
-    held.pin = pin
+    held.pin = try pages.pin(from: offset, byteCount: byteCount)
     held.forEachRun { _, address, count in body(address, Int(count)) }
-    pages.unpin(pin)
+    held.unpin()
   }
 }

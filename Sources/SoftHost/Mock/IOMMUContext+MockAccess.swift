@@ -4,7 +4,7 @@ import HostABI
 extension IOMMUContext {
   /// The access of a descriptor; `EBADFD` for any other.
   private func access(_ descriptor: UInt32, _ request: MockCall) throws(LinuxErrno) -> MockAccess {
-    let file = request.call.caller.files[Int32(bitPattern: descriptor)]
+    let file = try? request.call.caller.file(Int32(bitPattern: descriptor))
     guard case .access(let access)? = file?.kind else { throw .EBADFD }
     return access
   }
@@ -139,8 +139,8 @@ extension AddressSpace {
     var at = map.first(overlapping: 0...(.max))
     while let found = at, left > 0 {
       left -= 1
-      at = map.next(after: found.range.upperBound)
+      at = found.last == .max ? nil : map.first(overlapping: (found.last + 1)...(.max))
     }
-    return (at?.range.lowerBound ?? 0) &+ (value >> 32)
+    return (at?.start ?? 0) &+ (value >> 32)
   }
 }

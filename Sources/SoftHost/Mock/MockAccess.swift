@@ -2,7 +2,7 @@ import HostABI
 
 /// An open access of the mock-device requests: it uses an address space as an emulated device does.
 final class MockAccess {
-  unowned let context: IOMMUContext
+  let context: IOMMUContext
   let access: AccessObject
   /// Whether it holds pages; otherwise it only copies.
   let pins: Bool

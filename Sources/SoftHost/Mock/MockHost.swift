@@ -34,7 +34,7 @@ final class MockHost {
     let device = PhysicalDevice(
       index: index, unit: unit, group: group, parent: nil, endpoint: endpoint,
       facts: DeviceFacts(
-        // Without the flag the device says that it has a PASID of no bits.
+        // Without the flag the device states 0 bits of PASIDs, which is one: number 0.
         maxPASIDs: flags.contains(.pasid) ? 1 << UInt32(MockIOMMU.pasidWidth) : 1,
         tracksDirtyPages: !flags.contains(.noDirtyTracking)),
       reservedRanges: [])

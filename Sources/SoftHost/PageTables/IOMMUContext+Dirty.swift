@@ -29,9 +29,8 @@ extension IOMMUContext {
       throw .EINVAL
     }
     let bitSize: UInt64 = 1 << UInt64(argument.pageSize.trailingZeroBitCount)
-    guard argument.iova % argument.pageSize == 0, end % argument.pageSize == 0 else {
-      throw .EINVAL
-    }
+    // Linux takes the size for a power of two here, though only its lowest bit counts.
+    guard (argument.iova | end) & (argument.pageSize - 1) == 0 else { throw .EINVAL }
     guard table.flags.contains(.dirtyTracking) else { throw .EOPNOTSUPP }
     guard argument.length > 0 else { return }
     var bitmap = DirtyBitmap(
@@ -83,9 +82,10 @@ extension IOMMUContext {
 extension PagingHWPT {
   /// Drops all cached translations that rest on this table, and waits for their users.
   func forgetCached() {
-    context.host.forget(tag)
-    for table in nested { context.host.forget(table.tag) }
-    context.host.drain()
+    forgetAll()
+    for table in nested { table.forgetAll() }
+    drain()
+    for table in nested { table.drain() }
   }
 
   /// Tells the dirty pages of a range, ascending, until the first gap between mappings.

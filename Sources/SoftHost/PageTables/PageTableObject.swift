@@ -1,10 +1,11 @@
 import HostABI
+import Hardware
 import IOMMU
 
 /// A page table that devices can be attached to: the kernel's own or a guest's.
 class PageTableObject: HostObject {
   /// Whose number space it is in.
-  unowned let context: IOMMUContext
+  let context: IOMMUContext
   /// The unit of the device that it was made for.
   let unit: IOMMUUnit
   /// Whether it may serve PASIDs, or a RID beside PASIDs.
@@ -13,6 +14,8 @@ class PageTableObject: HostObject {
   var faults: FaultQueue?
   /// What tags its translations in every unit's cache; no other table has it.
   let tag: UInt32
+  /// Units whose devices were attached, and whose caches may hold its translations.
+  private(set) var translations: [TranslationUnit] = []
 
   init(
     id: UInt32, context: IOMMUContext, unit: IOMMUUnit, isPASIDCompatible: Bool, tag: UInt32
@@ -29,6 +32,30 @@ class PageTableObject: HostObject {
 
   /// What a unit walks; `nil` when DMA goes nowhere.
   var translationTable: TranslationTable { .blocked(.vtd) }
+
+  /// A device behind a unit is attached.
+  func noteUse(by unit: TranslationUnit) {
+    if !translations.contains(where: { $0 === unit }) { translations.append(unit) }
+  }
+
+  /// Drops all cached translations.
+  func forgetAll() {
+    for unit in translations { unit.iotlb.invalidate(tag: tag) }
+  }
+
+  /// Drops cached translations of a range.
+  func forget(_ range: ClosedRange<UInt64>) {
+    let first = range.lowerBound & ~Page.mask
+    let pages = (range.upperBound - first) >> 12 + 1
+    for unit in translations {
+      unit.iotlb.invalidate(tag: tag, from: IOVA(first), pageCount: pages)
+    }
+  }
+
+  /// Waits until requests that may still use what was dropped are over.
+  func drain() {
+    for unit in translations { unit.drain() }
+  }
 
   /// Answers what waits in the fault queue of an attachment that ends.
   func answerFaults(of endpoint: Endpoint, pasid: UInt32?) {
@@ -88,10 +115,11 @@ final class PagingHWPT: PageTableObject {
   /// Hides a mapping, and waits until no device uses it any more.
   func hide(_ start: UInt64, _ last: UInt64) {
     domain.unmap(start, last)
-    context.host.forget(tag, start...last)
+    forget(start...last)
     // What a guest's table makes of these addresses is not known, so all of it goes.
-    for table in nested { context.host.forget(table.tag) }
-    context.host.drain()
+    for table in nested { table.forgetAll() }
+    drain()
+    for table in nested { table.drain() }
     domain.reclaim()
   }
 
@@ -102,8 +130,8 @@ final class PagingHWPT: PageTableObject {
   func removeNested(_ table: NestedHWPT) { nested.removeAll { $0 === table } }
 
   func tearDown() {
-    context.host.forget(tag)
-    context.host.drain()
+    forgetAll()
+    drain()
     ioas.remove(self)
     ioas.uses -= 1
     releaseFaults()
@@ -132,8 +160,8 @@ final class NestedHWPT: PageTableObject {
   override var translationTable: TranslationTable { kind.translationTable }
 
   func tearDown() {
-    context.host.forget(tag)
-    context.host.drain()
+    forgetAll()
+    drain()
     parent.removeNested(self)
     if let viommu { viommu.uses -= 1 } else { parent.uses -= 1 }
     releaseFaults()

@@ -42,7 +42,10 @@ final class Caller {
   let credentials: Credentials
   /// Memory charged to the program itself.
   let charge: Charge
-  private(set) var files: [Int32: OpenFile] = [:]
+  /// Open files by descriptor.
+  private var files: [OpenFile?] = Array(repeating: nil, count: 3)
+  /// No descriptor from 3 up to this one is free.
+  private var nextFree = 3
   /// The most descriptors at once.
   static let fileLimit = 1 << 16
 
@@ -52,24 +55,32 @@ final class Caller {
     charge = Charge(limit: credentials.pageLimit)
   }
 
+  /// The descriptors that are open, ascending.
+  var descriptors: [Int32] {
+    files.indices.filter { files[$0] != nil }.map { Int32($0) }
+  }
+
   /// Gives an open file the lowest free descriptor, from 3.
   func add(_ file: OpenFile) throws(LinuxErrno) -> Int32 {
-    var number: Int32 = 3
-    while files[number] != nil { number += 1 }
-    guard number < Self.fileLimit else { throw .EMFILE }
-    files[number] = file
-    return number
+    while nextFree < files.count, files[nextFree] != nil { nextFree += 1 }
+    guard nextFree < Self.fileLimit else { throw .EMFILE }
+    if nextFree == files.count { files.append(file) } else { files[nextFree] = file }
+    return Int32(nextFree)
   }
 
   /// Takes a descriptor away.
   func remove(_ descriptor: Int32) throws(LinuxErrno) -> OpenFile {
-    guard let file = files.removeValue(forKey: descriptor) else { throw .EBADF }
+    let file = try file(descriptor)
+    files[Int(descriptor)] = nil
+    nextFree = min(nextFree, Int(descriptor))
     return file
   }
 
-  /// The open file of a descriptor.
+  /// The open file of a descriptor; `EBADF` when there is none.
   func file(_ descriptor: Int32) throws(LinuxErrno) -> OpenFile {
-    guard let file = files[descriptor] else { throw .EBADF }
+    guard descriptor >= 0, descriptor < files.count, let file = files[Int(descriptor)] else {
+      throw .EBADF
+    }
     return file
   }
 }

@@ -36,8 +36,8 @@ package protocol CallerMemory: AnyObject, Sendable {
   ) throws(LinuxErrno) -> PinnedPages
 }
 
-/// Pages that stay where they are for as long as this object lives.
-package final class PinnedPages: Sendable {
+/// Pages that stay where they are for as long as this value, or a copy, lives.
+package struct PinnedPages: Sendable {
   /// Pages that lie one after the other in this process.
   package struct Extent: Sendable {
     /// The address of the first byte.

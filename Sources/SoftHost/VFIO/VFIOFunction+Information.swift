@@ -1,4 +1,5 @@
 package import HostABI
+import HostSystem
 import PCIe
 
 /// An answer with capabilities behind it.
@@ -135,6 +136,12 @@ extension VFIOFunction {
     let end = position.addingReportingOverflow(byteCount)
     guard !end.overflow, end.partialValue <= (bar.byteCount + 4095) & ~4095 else { throw .EINVAL }
     return (bar.index, position)
+  }
+
+  /// The memory of a BAR that a program maps; `ENOMEM`, or `ENODEV` for one that a device model serves.
+  mutating func mappedMemory(bar index: Int) throws(LinuxErrno) -> AnonymousMemory {
+    guard let bar = bar(index), case .memory = bar.backing else { throw .ENODEV }
+    return try memories[index].mapped()
   }
 }
 

@@ -39,7 +39,9 @@ package struct VFIOFunction: Sendable {
   package init(_ description: FunctionDescription) {
     self.description = description
     registers = FunctionRegisters(description)
-    memories = Array(repeating: RegionMemory(), count: 6)
+    memories = (0..<6).map { index in
+      RegionMemory(byteCount: description.bars.first { $0.index == index }?.byteCount ?? 0)
+    }
     places = CapabilityPlaces(description.config)
     vectorTable = VectorTable(description.config, at: places.msix)
     if description.role == .physicalFunction { token = Array(repeating: 0, count: 16) }

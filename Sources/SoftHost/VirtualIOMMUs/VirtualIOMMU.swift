@@ -2,7 +2,7 @@ import HostABI
 
 /// A guest's IOMMU as the host's driver knows it (`VIOMMU`).
 final class VirtualIOMMU: HostObject {
-  unowned let context: IOMMUContext
+  let context: IOMMUContext
   let type: UInt32
   let unit: IOMMUUnit
   /// The table that guests' tables rest on.
@@ -41,8 +41,8 @@ final class VirtualIOMMU: HostObject {
 /// A device as a guest's IOMMU knows it (`VDEVICE`).
 final class VirtualDevice: HostObject {
   let viommu: VirtualIOMMU
-  /// The device; it may go away before this object does.
-  weak var device: DeviceObject?
+  /// The device; none when it went away before this object.
+  var device: DeviceObject?
   /// The guest's number: a StreamID for SMMUv3.
   let virtualID: UInt64
 
@@ -57,6 +57,7 @@ final class VirtualDevice: HostObject {
     viommu.devices[virtualID] = nil
     viommu.uses -= 1
     device?.vdevice = nil
+    device = nil
   }
 }
 

@@ -1,31 +1,48 @@
-/// Bytes of a region, zero until written; only pages that were written take up memory.
-struct RegionMemory: Sendable {
-  private static let pageSize: UInt64 = 4096
-  private var pages: [UInt64: [UInt8]] = [:]
+import HostABI
+import HostSystem
 
-  /// Reads little-endian; an access that is naturally aligned stays in one page.
+/// Bytes of a region, zero until written; only pages that were written take up memory.
+///
+/// The memory keeps its address, so that a program can map it: what it writes there is what an access
+/// through the descriptor reads.
+struct RegionMemory: Sendable {
+  private var memory: AnonymousMemory?
+  private let byteCount: Int
+
+  init(byteCount: UInt64 = 0) { self.byteCount = Int(min(byteCount, 1 << 46)) }
+
+  /// Reads little-endian; the access lies inside of the region.
   func read(_ byteCount: Int, at offset: UInt64) -> UInt64 {
-    guard let page = pages[offset / Self.pageSize] else { return 0 }
-    let start = Int(offset % Self.pageSize)
-    var value: UInt64 = 0
-    for index in 0..<byteCount { value |= UInt64(page[start + index]) << UInt64(8 * index) }
-    return value
+    guard let memory else { return 0 }
+    switch byteCount {
+    case 1: return UInt64(memory.load(UInt8.self, at: Int(offset)))
+    case 2: return UInt64(UInt16(littleEndian: memory.load(UInt16.self, at: Int(offset))))
+    case 4: return UInt64(UInt32(littleEndian: memory.load(UInt32.self, at: Int(offset))))
+    default: return UInt64(littleEndian: memory.load(UInt64.self, at: Int(offset)))
+    }
   }
 
-  /// Writes little-endian.
+  /// Writes little-endian; what there is no memory for is lost, as on a bus.
   mutating func write(_ value: UInt64, _ byteCount: Int, at offset: UInt64) {
-    let key = offset / Self.pageSize
-    if pages[key] == nil {
-      // Zeros over zeros need no page.
-      if value == 0 { return }
-      pages[key] = Array(repeating: 0, count: Int(Self.pageSize))
+    // Zeros over zeros need no page.
+    if memory == nil, value == 0 { return }
+    guard let memory = try? mapped() else { return }
+    switch byteCount {
+    case 1: memory.store(UInt8(truncatingIfNeeded: value), at: Int(offset))
+    case 2: memory.store(UInt16(truncatingIfNeeded: value).littleEndian, at: Int(offset))
+    case 4: memory.store(UInt32(truncatingIfNeeded: value).littleEndian, at: Int(offset))
+    default: memory.store(value.littleEndian, at: Int(offset))
     }
-    let start = Int(offset % Self.pageSize)
-    for index in 0..<byteCount {
-      pages[key]?[start + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
-    }
+  }
+
+  /// The memory itself, for a program that maps it; `ENOMEM` when there is none to be had.
+  mutating func mapped() throws(LinuxErrno) -> AnonymousMemory {
+    if let memory { return memory }
+    guard let new = try? AnonymousMemory(byteCount: byteCount) else { throw .ENOMEM }
+    memory = new
+    return new
   }
 
   /// All zero again.
-  mutating func reset() { pages = [:] }
+  mutating func reset() { memory?.clear() }
 }
