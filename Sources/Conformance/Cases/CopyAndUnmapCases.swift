@@ -281,6 +281,7 @@ extension ConformanceSuite {
       let queue = try c.hwQueue(viommu, 0, iova, 4096)
       b.fails(.EBUSY) { try c.unmap(ioas, iova, 4096) }
       b.fails(.EBUSY) { try c.unmap(ioas, 0, .max) }
+      b.fails(.EBUSY, "part of it") { try c.unmap(ioas, iova, 2048) }
       try c.destroy(queue)
       b.equal(try c.unmap(ioas, iova, 4096), 4096, "bytes unmapped")
     },

@@ -99,6 +99,15 @@ extension ConformanceSuite {
       b.fails(.EOPNOTSUPP) { try c.trackDirty(hwpt, true) }
       b.fails(.EOPNOTSUPP) { try c.dirty(hwpt, 0x10000, 4096) }
     },
+    ConformanceCase("a page size that is no power of two is a mask", 86, needs: .mock) { b in
+      let (c, _, hwpt, iova) = try tracking(b)
+      try c.markDirty(hwpt, iova, pages: 4, [0b0111])
+      b.fails(.EINVAL, "0x3000 and an end at 0x3000") {
+        try c.dirty(hwpt, iova, 0x3000, page: 0x3000)
+      }
+      // The lowest set bit says how many bytes a bit stands for.
+      b.equal(try c.dirty(hwpt, iova, 0x1000, page: 0x3000, keep: true)[0], 1, "0x3000")
+    },
     ConformanceCase("a nested table tracks nothing", 9, needs: .mock) { b in
       let c = try b.context()
       let (ioas, device) = try c.ioasWithDevice()

@@ -343,6 +343,12 @@ extension ConformanceSuite {
       b.fails(.EOVERFLOW) {
         try c.map(ioas, file: file, start: .max - 0xFFE, 4096)
       }
+      b.fails(.EINVAL, "a length near the largest") {
+        try c.map(ioas, file: file, .max - 0xFFF)
+      }
+      b.works("the last byte there can be, lazily") {
+        try c.map(ioas, file: file, start: .max, 1)
+      }
       b.fails(.EINVAL, "length 0 before the descriptor") {
         try c.map(ioas, file: -1, 0)
       }

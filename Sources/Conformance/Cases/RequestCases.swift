@@ -16,6 +16,7 @@ extension ConformanceSuite {
   static let requestSizes: [ConformanceCase] = zeroAnswers.map { request, expected in
     ConformanceCase(
       "sizes of \(request.name)", statements: [1, 2, 3, 4],
+      // Zeros set the limit mode.
       needs: request == .option ? [.privileged] : []
     ) { b in
       let sizes = request.sizes

@@ -314,6 +314,11 @@ extension ConformanceSuite {
       }
       b.fails(.ENOSPC) { try device.attach(hwpt, pasid: 1 << 31) }
       b.fails(.EBUSY) { try c.destroy(hwpt) }
+      let fault = try c.faultQueue()
+      let faulting = try c.hwpt(id, on: ioas, [.pasid, .faultIDValid], fault: fault.id)
+      b.works("a table with faults, of which the driver never hears") {
+        try device.attach(faulting, pasid: 9)
+      }
     },
     ConformanceCase(
       "an emulated device knows neither tables nor PASIDs", 138, needs: .emulatedDevice

@@ -16,6 +16,8 @@ struct Arena {
   static let scratch: UInt64 = 96 * 4096
   /// Where the structures of requests lie.
   static let argument: UInt64 = 100 * 4096
+  /// Where nobody may go: a kernel that is told to fill gigabytes must not reach what lies behind.
+  private static let guarded: UInt64 = 104 * 4096
 
   private static let alignment: UInt64 = 1 << 21
 
@@ -36,6 +38,8 @@ struct Arena {
     try kernel.protect(readOnly, Self.readOnly.count * Self.page, .read)
     try kernel.release(
       base + UInt64(Self.hole.lowerBound * Self.page), Self.hole.count * Self.page)
+    let guarded = base + Self.guarded
+    try kernel.protect(guarded, Int(allocation + Self.alignment * 2 - guarded), [])
   }
 
   /// Puts the writable pages into their first state.

@@ -6,6 +6,14 @@ package struct SequenceDifference: Sendable {
   package var steps: [Step]
   /// What is different, in words; the last step is meant unless it says otherwise.
   package var text: String
+
+  /// The kind of the last step and what was answered: differences that are alike have the same.
+  package var cause: String {
+    let line = text.split(separator: "\n").first.map(String.init) ?? ""
+    return (steps.last?.template.name ?? "nothing") + ", "
+      + line.split(separator: " ").filter { !$0.contains("0x") && Int($0) == nil }
+      .joined(separator: " ")
+  }
 }
 
 /// Two kernels side by side, on which the same steps are carried out and compared.

@@ -9,7 +9,8 @@ struct SequenceGenerator {
 
   private var random: SplitMix64
   private let templates: [StepTemplate]
-  private let weights: Int
+  private let weights: [Int]
+  private let total: Int
   private let flavour: Flavour
   private let scene: [Step]
 
@@ -26,8 +27,12 @@ struct SequenceGenerator {
       case .mock: StepTemplates.core + StepTemplates.mock
       case .vfio: StepTemplates.core + StepTemplates.vfio
       }
-    weights = templates.reduce(0) { $0 + $1.weight }
-    scene = random.pick(Scenes.steps(flavour))
+    let scene = random.pick(Scenes.scenes(flavour))
+    self.scene = scene.steps
+    // Half of the sequences dwell on what their beginning is about.
+    let focus: Set<String> = random.chance(50) ? scene.focus : []
+    weights = templates.map { focus.contains($0.name) ? $0.weight * 6 : $0.weight }
+    total = weights.reduce(0, +)
   }
 
   /// The next step.
@@ -48,9 +53,9 @@ struct SequenceGenerator {
   }
 
   private mutating func choose() -> StepTemplate {
-    var at = random.below(weights)
-    for template in templates {
-      at -= template.weight
+    var at = random.below(total)
+    for (template, weight) in zip(templates, weights) {
+      at -= weight
       if at < 0 { return template }
     }
     return templates[0]
@@ -200,6 +205,11 @@ struct SequenceGenerator {
           : random.pick([
             7, 1024, 0xF_FFFF, 0x10_0000, 0x10_0001, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF,
           ]))
+    case .size:
+      .number(
+        random.chance(97)
+          ? 0
+          : random.pick([4, 8, 12, 15, 16, 20, 24, 28, 31, 32, 36, 40, 44, 47, 48, 68, 72, 100]))
     case .reserved: .number(random.chance(96) ? 0 : random.pick([1, 2, 0x8000_0000]))
     }
   }

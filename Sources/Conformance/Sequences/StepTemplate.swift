@@ -21,6 +21,8 @@ package enum Role: Hashable, Sendable {
   case pasid
   /// Reserved: zero, now and then not.
   case reserved
+  /// The size that a structure states of itself; 0 stands for the whole structure.
+  case size
 }
 
 /// Kinds of objects of a context.
@@ -105,7 +107,10 @@ package struct StepTemplate: Sendable {
   ) {
     self.name = name
     self.call = call
-    self.fields = fields
+    switch call {
+    case .request, .mock, .device: self.fields = fields + [StepField("size", 0, 4, .size)]
+    case .read, .write, .poll, .close, .open: self.fields = fields
+    }
     self.results = results
     self.data = data
     self.weight = weight

@@ -42,7 +42,7 @@ extension StepTemplates {
         StepField("flags", 4, 4, .flags(12)), StepField("device", 8, 4, .object(.device)),
         StepField("parent", 12, 4, .parent),
         StepField("type", 24, 4, .oneOf([0xDEAD, 0xDEAD, 0xDEAD, 0xDEAD, 1, 0])),
-        StepField("size", 28, 4, .oneOf([8, 8, 8, 4, 12, 3, 0])),
+        StepField("bytes", 28, 4, .oneOf([8, 8, 8, 4, 12, 3, 0])),
         StepField("fault", 40, 4, .object(.fault)),
       ], results: [.id(16, .nested)],
       data: StepData(offset: 32, words: tableWords, compared: 0), weight: 11),
@@ -51,7 +51,7 @@ extension StepTemplates {
       [
         StepField("hwpt", 4, 4, .object(.nested)),
         StepField("type", 16, 4, .oneOf([0xDEAD_BEEF, 0xDEAD_BEEF, 0xDEAD_BEEF, 0xDADBEEF, 0])),
-        StepField("size", 20, 4, .oneOf([8, 8, 8, 8, 12, 16, 0, 4097])),
+        StepField("bytes", 20, 4, .oneOf([8, 8, 8, 8, 12, 16, 0, 4097])),
         StepField("count", 24, 4, .oneOf([1, 2, 3, 0, 0x80001])),
         StepField("reserved", 28, 4, .reserved),
       ], data: StepData(offset: 8, words: entryWords, compared: 0), weight: 6),
@@ -60,7 +60,7 @@ extension StepTemplates {
       [
         StepField("viommu", 4, 4, .object(.viommu)),
         StepField("type", 16, 4, .oneOf([0xDEAD_BEEF, 0xDEAD_BEEF, 0xDEAD_BEEF, 0xDADBEEF, 0])),
-        StepField("size", 20, 4, .oneOf([12, 12, 12, 8, 4, 16])),
+        StepField("bytes", 20, 4, .oneOf([12, 12, 12, 8, 4, 16])),
         StepField("count", 24, 4, .oneOf([1, 2, 3, 0])),
       ], data: StepData(offset: 8, words: cacheWords, compared: 0), weight: 4),
     StepTemplate(
@@ -70,7 +70,7 @@ extension StepTemplates {
         StepField(
           "type", 8, 4, .oneOf([0xDEAD_BEEF, 0xDEAD_BEEF, 0xDEAD_BEEF, 0xDEAD_BEEF, 1, 0])),
         StepField("device", 12, 4, .object(.device)), StepField("hwpt", 16, 4, .object(.hwpt)),
-        StepField("size", 24, 4, .oneOf([0, 24, 24, 8, 16, 4, 32])),
+        StepField("bytes", 24, 4, .oneOf([0, 24, 24, 8, 16, 4, 32])),
       ], results: [.id(20, .viommu)],
       data: StepData(
         offset: 32, words: [StepField("input", 0, 4, .oneOf([1, 0xFFFF_FFFF]))], compared: 32),

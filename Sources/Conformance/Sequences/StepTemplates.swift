@@ -136,7 +136,7 @@ enum StepTemplates {
       [
         StepField("file", 0, 4, .descriptor(.faults)),
         StepField("count", 0, 4, .oneOf([8, 16, 8, 0, 9])),
-        StepField("cookie0", 0, 4, .oneOf([1, 1, 2, 3, 0])),
+        StepField("cookie0", 0, 4, .oneOf([1, 1, 2, 3, 99])),
         StepField("code0", 4, 4, .oneOf([0, 1, 0, 2])),
         StepField("cookie1", 8, 4, .oneOf([2, 1, 3])),
         StepField("code1", 12, 4, .oneOf([0, 1, 2])),

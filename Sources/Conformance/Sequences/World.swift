@@ -105,7 +105,7 @@ final class World {
         step, values, number, size, on: Int32(truncatingIfNeeded: values[0]), operation: nil)
     case .read, .write, .poll, .close, .open: outcome = try call(step, values)
     }
-    if step.template.name == "put" { memoryWritten = true }
+    if ["get", "put"].contains(step.template.name) { memoryWritten = true }
     if outcome.worked {
       guards.note(step.template, values, results[step.id] ?? [])
     } else if guards.ends(step.template, values) {
@@ -121,8 +121,10 @@ final class World {
     operation: UInt32?
   ) throws(LinuxErrno) -> StepOutcome {
     let template = step.template
-    var bytes = [UInt8](repeating: 0, count: size)
-    bytes.put(UInt64(size), at: 0, 4)
+    let stated = step.template.fields.indices.last.map { values[$0] } ?? 0
+    let count = max(size, Int(min(stated, 4000)))
+    var bytes = [UInt8](repeating: 0, count: count)
+    bytes.put(stated == 0 ? UInt64(size) : stated, at: 0, 4)
     if let operation { bytes.put(UInt64(operation), at: 4, 4) }
     for (field, value) in zip(template.fields, values) where field.offset > 0 {
       bytes.put(value, at: field.offset, field.width)
@@ -143,7 +145,7 @@ final class World {
     } catch {
       outcome = StepOutcome(answer: .errno(error))
     }
-    var after = try kernel.load(address, size)
+    var after = try kernel.load(address, count)
     if outcome.worked { collect(step, after, &outcome) }
     normalise(&after, template, step.operands, values, worked: outcome.worked)
     outcome.bytes = after

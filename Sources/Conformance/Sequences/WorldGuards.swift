@@ -8,6 +8,8 @@ import HostABI
 /// - Memory of more than one page under a hardware queue must be adjacent, which is chance.
 /// - A move of a VFIO device's RID that fails after the ranges were reserved takes the interrupt
 ///   window away from the address space that the device stays on: such a sequence ends there.
+/// - Data of a request must stay within the part of the arena that is kept for it, because what lies
+///   behind it is not the same on both kernels.
 /// - A closed descriptor's number may by now be another file's.
 struct WorldGuards {
   private var pasids: [UInt32: Set<UInt32>] = [:]
@@ -28,6 +30,7 @@ struct WorldGuards {
     func value(_ name: String) -> UInt64 {
       template.parameters.firstIndex { $0.name == name }.map { values[$0] } ?? 0
     }
+    guard staysInScratch(template.name, value) else { return false }
     switch template.name {
     case "destroy": return pasids[UInt32(truncatingIfNeeded: value("id"))]?.isEmpty ?? true
     case "markdirty":
@@ -35,6 +38,25 @@ struct WorldGuards {
       guard let ioas = ioasOfTable[hwpt] else { return true }
       return exact.contains(ioas)
     case "hwqueue": return value("iova") & 0xFFF &+ min(value("length"), 0x2000) <= 4096
+    default: return true
+    }
+  }
+
+  private func staysInScratch(_ name: String, _ value: (String) -> UInt64) -> Bool {
+    let limit = Arena.argument - Arena.scratch
+    func within(_ bytes: UInt64, unlessAbove refused: UInt64) -> Bool {
+      bytes <= limit || bytes > refused
+    }
+    switch name {
+    case "markdirty":
+      guard value("page") > 0 else { return true }
+      return within(value("length") / value("page") / 8, unlessAbove: 1 << 24)
+    case "invalidate", "invalidatecache":
+      let (bytes, wraps) = value("count").multipliedReportingOverflow(by: value("bytes"))
+      return wraps || bytes <= limit || value("bytes") > 4096 || value("count") > 1 << 19
+    case "allow": return value("count") <= limit / 16
+    case "info": return value("length") <= limit
+    case "get", "put": return within(value("length"), unlessAbove: 1 << 24)
     default: return true
     }
   }

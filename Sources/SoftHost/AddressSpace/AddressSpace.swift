@@ -106,13 +106,14 @@ extension AddressSpace {
 
   /// Removes the mappings of a range, lowest first, and tells how many bytes that were.
   ///
-  /// - Throws: `ENOENT` for a mapping that is only partly inside; what was removed stays removed.
+  /// - Throws: `EBUSY` for a mapping that a hardware queue holds, `ENOENT` for one that is only partly
+  ///   inside; what was removed stays removed.
   func remove(_ range: ClosedRange<UInt64>) throws(LinuxErrno) -> UInt64 {
     var removed: UInt64 = 0
     if let area = removeExactly(range) { return area.byteCount }
     while let area = map.first(overlapping: range) {
-      guard area.start >= range.lowerBound, area.last <= range.upperBound else { throw .ENOENT }
       guard area.queues == 0 else { throw .EBUSY }
+      guard area.start >= range.lowerBound, area.last <= range.upperBound else { throw .ENOENT }
       try askUsersToLetGo(of: area)
       remove(area.start)
       removed &+= area.byteCount

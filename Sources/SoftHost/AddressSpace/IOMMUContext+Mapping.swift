@@ -129,6 +129,7 @@ extension IOMMUContext {
       return try buffer.pages(from: start, byteCount: byteCount, isWritable: isWritable)
     default: source = .unusable(start & ~Page.mask)
     }
+    guard byteCount <= .max - Page.size else { throw .EINVAL }
     return Pages(
       source, pageOffset: start & Page.mask, byteCount: byteCount, isWritable: isWritable,
       charged: charged)

@@ -47,8 +47,8 @@ extension DeviceFile {
 
   /// A reset parks the device's DMA; what was attached is there again afterwards.
   private func reset(_ host: HostState) throws(LinuxErrno) {
-    node.device?.endpoint.setResetting(true)
-    defer { node.device?.endpoint.setResetting(false) }
+    node.device?.setResetting(true)
+    defer { node.device?.setResetting(false) }
     host.drain()
     try node.function.reset()
     node.device?.endpoint.setBusMaster(node.function.isBusMaster)
@@ -73,10 +73,10 @@ extension DeviceFile {
     let header = try memory.load(HotResetHeader.self, at: address)
     try node.function.checkHotReset(header, scope: hotResetScope(host))
     for sibling in host.functions where sibling.sharesBus(with: node) {
-      sibling.device?.endpoint.setResetting(true)
+      sibling.device?.setResetting(true)
       host.drain()
       sibling.function.resetByBus()
-      sibling.device?.endpoint.setResetting(false)
+      sibling.device?.setResetting(false)
     }
   }
 

@@ -6,6 +6,9 @@ final class DeviceObject: HostObject {
   let context: IOMMUContext
   let physical: PhysicalDevice
   let attachments: GroupAttachments
+  let unit: IOMMUUnit
+  let driver: any UnitDriver
+  private let group: IOMMUGroup
   /// The device's bit in its group's entries.
   var bit = 0
   /// The device as a guest's IOMMU knows it.
@@ -19,13 +22,14 @@ final class DeviceObject: HostObject {
     self.context = context
     self.physical = physical
     self.attachments = attachments
+    unit = physical.unit
+    driver = physical.unit.driver
+    group = physical.group
     super.init(id: id)
     // The driver that bound the device uses the object.
     uses = 1
   }
 
-  var unit: IOMMUUnit { physical.unit }
-  var driver: any UnitDriver { physical.unit.driver }
   /// Whether dirty tracking can be asked for with this device.
   var tracksDirtyPages: Bool { driver.tracksDirtyPages && physical.tracksDirtyPages }
 
@@ -156,7 +160,7 @@ extension DeviceObject {
     guard let tableID = attachments.tableID(pasid), attachments.holds(self, pasid),
       let table = context.pageTable(tableID)
     else { return }
-    if attachments.remove(self, pasid) { physical.group.detach(pasid, from: table) }
+    if attachments.remove(self, pasid) { group.detach(pasid, from: table) }
     if pasid == 0 { table.base?.ioas.unreserve(.device(id)) }
     table.uses -= 1
     context.endIfAutomatic(table)
@@ -175,15 +179,20 @@ extension DeviceObject {
     if table.faults != nil { try checkFaults() }
     try checkPASIDCompatibility(table, pasid)
     if pasid != 0 { try driver.checkPASID(table) }
-    guard table.unit.driver.isSameDriver(as: driver) else { throw .EINVAL }
-    guard !physical.group.isResetting else { throw .EBUSY }
+    guard table.unit === unit || table.unit.driver.isSameDriver(as: driver) else {
+      throw .EINVAL
+    }
+    guard !group.isResetting else { throw .EBUSY }
     if pasid != 0, old == nil {
-      for device in physical.group.devices
+      for device in group.devices
       where device.maxPASIDs > 0 && pasid >= device.maxPASIDs { throw .EINVAL }
     }
-    if table.faults != nil { try driver.checkFaults(self) }
-    try driver.check(table, self, pasid: pasid)
-    physical.group.attach(pasid, to: table, replacing: old)
+    // A PASID of devices that have none is noted, but no driver hears of it.
+    if pasid == 0 || group.devices.contains(where: { $0.maxPASIDs > 0 }) {
+      if table.faults != nil { try driver.checkFaults(self) }
+      try driver.check(table, self, pasid: pasid)
+    }
+    group.attach(pasid, to: table, replacing: old)
   }
 
   /// Page requests of a VF come through its PF, which the kernel cannot tell apart.

@@ -21,6 +21,8 @@ final class IOMMUGroup {
   var owner: IOMMUContext?
   /// How many devices of the group are bound.
   var boundCount = 0
+  /// Whether a reset has parked the group on the blocking domain.
+  var isResetting = false
   /// How many descriptors of the group's node are open.
   var nodeOpens = 0
 

@@ -52,6 +52,14 @@ final class PhysicalDevice {
   }
 }
 
+extension PhysicalDevice {
+  /// Parks the device's DMA during a reset, and lets it go on after.
+  func setResetting(_ isOn: Bool) {
+    group.isResetting = isOn
+    endpoint.setResetting(isOn)
+  }
+}
+
 /// What an IOMMU driver found when it first saw a device.
 struct DeviceFacts {
   /// 2 to the width in the PASID capability, of the PF for a VF; 0 without the capability.
@@ -64,9 +72,6 @@ struct DeviceFacts {
 }
 
 extension IOMMUGroup {
-  /// Whether a reset has parked the group on the blocking domain.
-  var isResetting: Bool { devices.contains { $0.endpoint.isResetting } }
-
   /// Gives every device of the group a page table; PASIDs only to those that have any.
   func attach(_ pasid: UInt32, to table: PageTableObject, replacing old: PageTableObject?) {
     for device in devices where pasid == 0 || device.maxPASIDs > 0 {

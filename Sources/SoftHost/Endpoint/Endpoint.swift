@@ -31,20 +31,27 @@ public final class Endpoint: Sendable {
     /// Where in ``bindings`` a table is.
     var places: [UInt32: UInt32] = [:]
     var freePlaces: [UInt32] = []
+    /// The place that was used last.
+    var lastPlace: UInt32?
     var pasids = PASIDMap<UInt32>()
     var isBusMaster = true
     var isResetting = false
     var responses: [EndpointPageResponse] = []
-    /// The last attachment that a PASID, or none, was looked up for.
+    /// Whether PASID 0 is another name of the RID: Linux makes RID_PASID 0 for VT-d.
+    let ridIsPASIDZero: Bool
+    /// The last attachment that a PASID was looked up for.
     var lastPASID: PASID?
     var last: TranslationContext?
   }
 
-  let state = Mutex(State())
+  let state: Mutex<State>
   /// Tells the host what a request met; set once by the host.
   let reporter: Mutex<(@Sendable (Endpoint, PASID?, TranslationFault, DMAAccess) -> Void)?>
 
-  init(requester: RequesterID, unit: TranslationUnit, deviceIndex: Int) {
+  init(
+    requester: RequesterID, unit: TranslationUnit, deviceIndex: Int, ridIsPASIDZero: Bool = false
+  ) {
+    state = Mutex(State(ridIsPASIDZero: ridIsPASIDZero))
     self.requester = requester
     self.unit = unit
     self.deviceIndex = deviceIndex
@@ -53,9 +60,6 @@ public final class Endpoint: Sendable {
 
   /// How many PASIDs are attached.
   public var attachedPASIDCount: Int { state.withLock { $0.pasids.count } }
-
-  /// Whether a reset holds the device's requests back.
-  var isResetting: Bool { state.withLock { $0.isResetting } }
 }
 
 // MARK: Control
@@ -97,8 +101,13 @@ extension Endpoint {
 extension Endpoint.State {
   /// Where a table is, with one more use.
   mutating func place(_ table: TranslationTable, _ tag: UInt32, _ tableID: UInt32) -> UInt32 {
+    if let place = lastPlace, bindings[Int(place)]?.tableID == tableID {
+      bindings[Int(place)]?.uses += 1
+      return place
+    }
     if let place = places[tableID] {
       bindings[Int(place)]?.uses += 1
+      lastPlace = place
       return place
     }
     let binding = Endpoint.Binding(table: table, tag: tag, tableID: tableID, uses: 1)
@@ -127,12 +136,11 @@ extension Endpoint.State {
 
   /// What translates requests with a PASID, or without; `nil` when nothing is attached.
   mutating func context(_ pasid: PASID?, stream: Int) -> TranslationContext? {
-    // PASID 0 is not the same as none.
     if pasid == lastPASID, let last { return last }
     let binding: Endpoint.Binding?
     if let pasid, let place = pasids[pasid.rawValue] {
       binding = bindings[Int(place)]
-    } else if pasid == nil {
+    } else if pasid == nil || pasid?.rawValue == 0 && ridIsPASIDZero {
       binding = rid
     } else if let rid, case .smmuStream = rid.table {
       // The guest's table holds its own PASIDs (SMMUv3's context descriptors).

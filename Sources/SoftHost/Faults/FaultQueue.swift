@@ -32,7 +32,7 @@ final class FaultQueue: HostObject {
   private var waiting: [Group] = []
   /// Groups that were read and wait for an answer, by cookie.
   private var unanswered: [UInt32: Group] = [:]
-  private var cookies = ObjectNumbers()
+  private var cookies = CookieNumbers()
   /// The context whose number space it is in.
   var context: IOMMUContext?
   /// Who is told of answers in place of the endpoint, for the mock device.
@@ -80,7 +80,7 @@ final class FaultQueue: HostObject {
           try memory.store(record, at: address &+ UInt64(done + index * size))
         }
       } catch {
-        _ = cookies.free(cookie)
+        cookies.free(cookie)
         if done > 0 { break }
         throw error
       }
@@ -104,10 +104,13 @@ final class FaultQueue: HostObject {
     while done < count {
       do {
         let record = try memory.load(PageResponseRecord.self, at: address &+ UInt64(done))
-        guard let code = EndpointPageResponse.Code(rawValue: record.code),
-          let group = unanswered.removeValue(forKey: record.cookie)
-        else { throw LinuxErrno.EINVAL }
-        _ = cookies.free(record.cookie)
+        guard let code = EndpointPageResponse.Code(rawValue: record.code) else {
+          throw LinuxErrno.EINVAL
+        }
+        let group = unanswered.removeValue(forKey: record.cookie)
+        // An unknown number is taken back all the same, which matters for 0.
+        cookies.free(record.cookie)
+        guard let group else { throw LinuxErrno.EINVAL }
         answer(group, code)
       } catch {
         if done > 0 { break }
@@ -131,7 +134,7 @@ final class FaultQueue: HostObject {
     waiting.removeAll(where: isWanted)
     for (cookie, group) in unanswered.filter({ isWanted($0.value) }) {
       unanswered[cookie] = nil
-      _ = cookies.free(cookie)
+      cookies.free(cookie)
       answer(group, .invalid)
     }
   }

@@ -39,7 +39,8 @@ public final class SoftwareHost: Sendable {
     let endpoints = description.devices.enumerated().map { index, device in
       Endpoint(
         requester: RequesterID(device.address), unit: units[device.unit ?? 0],
-        deviceIndex: index)
+        deviceIndex: index,
+        ridIsPASIDZero: device.unit.map { description.units[$0].ridIsPASIDZero } ?? false)
     }
     self.units = units
     self.endpoints = endpoints

@@ -109,7 +109,7 @@ extension IOMMUContext {
     _ parent: PagingHWPT, _ unit: IOMMUUnit, _ kind: NestedKind, _ flags: HWPTFlags,
     viommu: VirtualIOMMU?
   ) throws(LinuxErrno) -> NestedHWPT {
-    // Streams of one vIOMMU share a tag, as they share a VMID.
+    // Guests invalidate by vIOMMU, so all tables of one share its tag, as they share a VMID.
     let tag = viommu?.tag ?? host.nextTag()
     let table = try create { id throws(LinuxErrno) in
       let table = NestedHWPT(

@@ -119,7 +119,8 @@ struct PASIDTests {
     try machine.mapFirstStage(Self.address, to: 0x31_0000, root: 0x10_0000, next: &next)
     #expect(machine.read(Self.address, pasid: 1) == .value(1))
     #expect(machine.endpoint.unit.staleHitCount == 1)
-    #expect(try table.invalidate([VTdInvalidationRange(address: IOVA(Self.address), pageCount: 1)]) == 1)
+    #expect(
+      try table.invalidate([VTdInvalidationRange(address: IOVA(Self.address), pageCount: 1)]) == 1)
     #expect(machine.read(Self.address, pasid: 1) == .value(2))
     #expect(machine.endpoint.unit.staleHitCount == 1)
   }
