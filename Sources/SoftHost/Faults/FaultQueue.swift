@@ -29,7 +29,7 @@ final class FaultQueue: HostObject {
   }
 
   /// Groups that nobody has read.
-  private var waiting: [Group] = []
+  private var waiting = WaitingLine<Group>()
   /// Groups that were read and wait for an answer, by cookie.
   private var unanswered: [UInt32: Group] = [:]
   private var cookies = CookieNumbers()
@@ -118,8 +118,7 @@ final class FaultQueue: HostObject {
   func tearDown() { take { _ in true } }
 
   private func take(_ isWanted: (Group) -> Bool) {
-    for group in waiting where isWanted(group) { answer(group, .invalid) }
-    waiting.removeAll(where: isWanted)
+    for group in waiting.removeAll(where: isWanted) { answer(group, .invalid) }
     for (cookie, group) in unanswered.filter({ isWanted($0.value) }) {
       unanswered[cookie] = nil
       cookies.free(cookie)

@@ -11,7 +11,7 @@ final class EventQueue: HostObject {
   let viommu: VirtualIOMMU
   let type: UInt32
   let depth: Int
-  private var events: [Event] = []
+  private var events = WaitingLine<Event>()
   /// The sequence number of the latest lost event, when events were lost since the last one.
   private var lost: UInt32?
   /// The next event's number; all events count, lost ones too.
