@@ -81,7 +81,10 @@ extension IOMMUGroup {
       if let old { old.answerFaults(of: device.endpoint, pasid: pasid == 0 ? nil : pasid) }
     }
     // What the old table had translated must not answer for the new one.
-    if let old { forget(pasid, old) }
+    guard let old else { return }
+    forget(pasid, old)
+    // Context descriptors of the old table may have been used with the new one until just now.
+    if table.tag != old.tag, table is NestedHWPT { table.forgetAll() }
   }
 
   /// Takes a page table from every device of the group.

@@ -136,6 +136,7 @@ extension Endpoint.State {
 
   /// What translates requests with a PASID, or without; `nil` when nothing is attached.
   mutating func context(_ pasid: PASID?, stream: Int) -> TranslationContext? {
+    // PASID 0 is not the same as none.
     if pasid == lastPASID, let last { return last }
     let binding: Endpoint.Binding?
     if let pasid, let place = pasids[pasid.rawValue] {
