@@ -28,9 +28,12 @@ struct SequenceOptions: ParsableArguments {
   var statistics = false
 
   func validate() throws {
-    guard (sequences ?? 0) >= 0 else { throw ValidationError("--sequences is not below 0") }
-    guard (0...100_000).contains(length) else {
-      throw ValidationError("--length takes a number from 0 to 100000")
+    if let sequences, sequences < 0 { throw ValidationError("--sequences takes 0 or more") }
+    guard (0...10_000).contains(length) else {
+      throw ValidationError("--length takes a number from 0 to 10000")
+    }
+    if sequences != nil, replay != nil {
+      throw ValidationError("either --sequences or --replay")
     }
     guard attempts >= 0 else { throw ValidationError("--attempts is not below 0") }
   }

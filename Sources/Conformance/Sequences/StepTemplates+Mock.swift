@@ -177,7 +177,7 @@ extension StepTemplates {
         StepField("access", 8, 4, .descriptor(.access)),
         StepField("flags", 16, 4, .oneOf([0, 1, 2])),
         StepField("iova", 24, 8, .iova), StepField("length", 32, 8, .length),
-        StepField("va", 40, 8, .oneOf([0])),
+        StepField("va", 40, 8, .memory),
       ], results: [.number(20, 4)], weight: 4),
     StepTemplate(
       "unpin", .mock(6),

@@ -101,8 +101,9 @@ extension IOMMUGroup {
   private func forget(_ pasid: UInt32, _ table: PageTableObject) {
     for device in devices {
       device.unit.translation.contextDescriptors.invalidate(stream: UInt32(device.index))
-      // A PASID's own translations; the RID's go with the whole table.
-      device.unit.translation.iotlb.invalidate(tag: table.tag, pasid: PASID(rawValue: pasid))
+      // The RID's translations were made for requests without a PASID.
+      device.unit.translation.iotlb.invalidate(
+        tag: table.tag, pasid: pasid == 0 ? nil : PASID(rawValue: pasid))
       device.unit.translation.drain()
     }
   }

@@ -179,6 +179,7 @@ final class SMMUv3Driver: UnitDriver {
   func invalidate(
     _ viommu: VirtualIOMMU, _ array: EntryArray, done: inout UInt32
   ) throws(LinuxErrno) {
+    // No entries are a question after the type in the header; this driver refuses them in Linux 7.2.
     guard array.type == InvalidateDataType.armSMMUv3, array.count > 0 else { throw .EINVAL }
     // The kernel copies the whole array before it looks at a command.
     var commands: [SMMUv3Invalidation] = []

@@ -29,7 +29,7 @@ final class FaultQueue: HostObject {
   }
 
   /// Groups that nobody has read.
-  private var waiting: [Group] = []
+  private var waiting = WaitingLine<Group>()
   /// Groups that were read and wait for an answer, by cookie.
   private var unanswered: [UInt32: Group] = [:]
   private var cookies = CookieNumbers()
@@ -62,11 +62,7 @@ final class FaultQueue: HostObject {
     let size = PageFaultRecord.byteCount
     guard count % size == 0 else { throw .ESPIPE }
     var done = 0
-    var taken = 0
-    // Those that were read go at once: each by itself would move all that are left.
-    defer { waiting.removeFirst(taken) }
-    while taken < waiting.count {
-      let group = waiting[taken]
+    while let group = waiting.first {
       guard done < count, group.records.count * size <= count - done else {
         if done == 0 { throw .EINVAL }
         break
@@ -84,7 +80,7 @@ final class FaultQueue: HostObject {
         if done > 0 { break }
         throw error
       }
-      taken += 1
+      waiting.removeFirst()
       unanswered[cookie] = group
       done += group.records.count * size
     }
@@ -130,8 +126,7 @@ final class FaultQueue: HostObject {
   func tearDown() { take { _ in true } }
 
   private func take(_ isWanted: (Group) -> Bool) {
-    for group in waiting where isWanted(group) { answer(group, .invalid) }
-    waiting.removeAll(where: isWanted)
+    for group in waiting.removeAll(where: isWanted) { answer(group, .invalid) }
     for (cookie, group) in unanswered.filter({ isWanted($0.value) }) {
       unanswered[cookie] = nil
       cookies.free(cookie)

@@ -38,7 +38,9 @@ public final class SoftwareHost: Sendable {
     }
     let endpoints = description.devices.enumerated().map { index, device in
       Endpoint(
-        requester: RequesterID(device.address), unit: units[device.unit ?? 0],
+        requester: RequesterID(device.address),
+        // An emulated device makes no requests of its own, so any unit will do.
+        unit: device.unit.map { units[$0] } ?? units.first ?? TranslationUnit(),
         deviceIndex: index,
         ridIsPASIDZero: device.unit.map { description.units[$0].ridIsPASIDZero } ?? false)
     }

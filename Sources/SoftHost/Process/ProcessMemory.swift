@@ -60,6 +60,7 @@ package final class ProcessMemory: CallerMemory {
   }
 
   package func load(_ byteCount: Int, at address: UInt64) throws(LinuxErrno) -> [UInt8] {
+    guard byteCount >= 0 else { throw .EINVAL }
     if byteCount == 0 { return [] }
     let parts = try parts(address, byteCount, writing: false)
     if parts.count == 1 { return parts[0].0.read(at: parts[0].1, count: byteCount) }

@@ -48,8 +48,8 @@ struct GuestMachine: ~Copyable {
   }
 
   func poke(_ value: UInt64, at address: UInt64) throws {
-    try process.store(
-      (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }, memory + address)
+    let bytes = (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    try process.store(bytes, memory + address)
   }
 
   func peek(_ address: UInt64) throws -> UInt64 {

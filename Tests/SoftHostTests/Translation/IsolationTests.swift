@@ -181,9 +181,10 @@ struct IsolationTests {
     #expect(machine.read(address, pasid: 1) == .value(2))
   }
 
-  @Test("a memory file has no negative size")
+  @Test("neither a memory file nor bytes that are read have a negative size")
   func negativeSize() {
     let process = SoftwareHost.server().makeProcess()
     #expect(errno { _ = try process.makeMemoryFile(-1) } == .EINVAL)
+    #expect(errno { _ = try process.load(4096, -1) } == .EINVAL)
   }
 }
