@@ -62,18 +62,14 @@ final class FaultQueue: HostObject {
     let size = PageFaultRecord.byteCount
     guard count % size == 0 else { throw .ESPIPE }
     var done = 0
-    var taken = 0
-    // Those that were read go at once: each by itself would move all that are left.
-    defer { waiting.removeFirst(taken) }
-    while taken < waiting.count {
-      let group = waiting[taken]
+    while let group = waiting.first {
       guard done < count, group.records.count * size <= count - done else {
         if done == 0 { throw .EINVAL }
         break
       }
       // Numbers never run out: a queue cannot hold 2^31 groups.
       let cookie = try cookies.take()
-      do {
+      do throws(LinuxErrno) {
         for (index, record) in group.records.enumerated() {
           var record = record
           record.cookie = cookie
@@ -84,7 +80,7 @@ final class FaultQueue: HostObject {
         if done > 0 { break }
         throw error
       }
-      taken += 1
+      waiting.removeFirst()
       unanswered[cookie] = group
       done += group.records.count * size
     }

@@ -49,11 +49,8 @@ final class EventQueue: HostObject {
     let headerSize = VEventHeader.byteCount
     guard count >= headerSize else { throw .EINVAL }
     var done = 0
-    var taken = 0
-    // Those that were read go at once: each by itself would move all that are left.
-    defer { events.removeFirst(taken) }
-    while taken < events.count || lost != nil {
-      let event = taken < events.count ? events[taken] : nil
+    while isReadable {
+      let event = events.first
       let size = headerSize + (event?.data.count ?? 0)
       guard size <= count - done else {
         if done == 0 { throw .EINVAL }
@@ -63,7 +60,7 @@ final class EventQueue: HostObject {
         $0.flags = event == nil ? 1 : 0
         $0.sequence = event?.sequence ?? lost ?? 0
       }
-      do {
+      do throws(LinuxErrno) {
         try memory.store(header, at: address &+ UInt64(done))
         if let event {
           try memory.store(event.data, at: address &+ UInt64(done + headerSize))
@@ -72,7 +69,7 @@ final class EventQueue: HostObject {
         if done > 0 { break }
         throw error
       }
-      if event == nil { lost = nil } else { taken += 1 }
+      if event == nil { lost = nil } else { events.removeFirst() }
       done += size
     }
     return done
