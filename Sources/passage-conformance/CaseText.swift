@@ -39,6 +39,11 @@ enum CaseText {
       + "\"outcome\":\"\(word)\",\"details\":[\(list)]}"
   }
 
+  /// How many cases ended in which way, as one JSON object.
+  static func json(_ counts: (passed: Int, failed: Int, skipped: Int)) -> String {
+    "{\"passed\":\(counts.passed),\"failed\":\(counts.failed),\"skipped\":\(counts.skipped)}"
+  }
+
   private static func quoted(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {

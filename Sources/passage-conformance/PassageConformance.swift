@@ -7,7 +7,14 @@ import HostABI
 struct PassageConformance: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "passage-conformance",
-    abstract: "Tries a host kernel, real or software, against what iommufd and VFIO promise.")
+    abstract: "Try a host kernel, real or software, against what iommufd and VFIO promise.",
+    discussion: """
+      Cases that the kernel lacks something for are skipped, and say what. Sequences run on a \
+      software host and, with --kernel, on this machine's kernel, else on a second software host.
+
+      Exit status: 0 nothing failed or differed, 1 something did, or a file cannot be read, 64 \
+      these options make no sense.
+      """)
 
   @OptionGroup var choice: KernelChoice
 
@@ -19,17 +26,28 @@ struct PassageConformance: ParsableCommand {
   @Flag(help: "List the cases and what they need.")
   var list = false
 
-  @Flag(help: "Print one JSON object a case.")
+  @Flag(help: "Print one JSON object a case, and a last one that counts them.")
   var json = false
 
   @Flag(help: "Print every case, not only those that fail.")
   var verbose = false
+
+  func validate() throws {
+    let runsCases = sequences.sequences == nil && sequences.replay == nil
+    if !runsCases, list || json || verbose || filter != nil || choice.user {
+      throw ValidationError("sequences take neither --list, --json, --verbose, --filter nor --user")
+    }
+    if choice.kernel, choice.user { throw ValidationError("--user goes with --soft") }
+  }
 
   func run() throws {
     if sequences.sequences != nil || sequences.replay != nil {
       return try SequenceRun(options: sequences, usesRealKernel: choice.kernel)()
     }
     let cases = ConformanceSuite.cases.filter { filter == nil || $0.name.contains(filter ?? "") }
+    guard !cases.isEmpty else {
+      throw ValidationError("no case's name contains \"\(filter ?? "")\"; --list shows them all")
+    }
     if list {
       for test in cases { print(CaseText.listing(of: test)) }
       return
@@ -42,7 +60,7 @@ struct PassageConformance: ParsableCommand {
         print(text)
       }
     }
-    print(run.closingLine)
+    print(json ? CaseText.json(run.counts) : run.closingLine)
     if run.counts.failed > 0 { throw ExitCode.failure }
   }
 }

@@ -26,6 +26,16 @@ struct SequenceOptions: ParsableArguments {
 
   @Flag(help: "Print how often each kind of step was carried out, and how often it worked.")
   var statistics = false
+
+  func validate() throws {
+    if let sequences, sequences < 0 { throw ValidationError("--sequences takes 0 or more") }
+    guard (0...10_000).contains(length) else {
+      throw ValidationError("--length takes a number from 0 to 10000")
+    }
+    if sequences != nil, replay != nil {
+      throw ValidationError("either --sequences or --replay")
+    }
+  }
 }
 
 /// Runs what the options say.
@@ -62,7 +72,8 @@ struct SequenceRun {
     }
     var different = 0
     var causes: Set<String> = []
-    for seed in options.seed..<(options.seed &+ UInt64(options.sequences ?? 0)) {
+    for number in 0..<UInt64(options.sequences ?? 0) {
+      let seed = options.seed &+ number
       guard let difference = try duel.run(seed: seed, length: options.length) else { continue }
       different += 1
       // Most differences come back with other values: one of a kind is shrunk and shown.

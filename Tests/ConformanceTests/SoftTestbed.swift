@@ -19,9 +19,6 @@ enum SoftTestbed: String, CaseIterable, Sendable, CustomStringConvertible {
 
   var description: String { rawValue }
 
-  /// What no software host has: registers of devices answer accesses, and are no pages.
-  static let missing: Set<Need> = [.mappableBAR]
-
   /// The host, and what it has.
   var testbed: Testbed {
     get throws {

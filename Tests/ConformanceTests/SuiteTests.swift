@@ -3,7 +3,7 @@ import HostABI
 import SoftHost
 import Testing
 
-@Suite("The cases find what is wrong, and say what is missing")
+@Suite("The cases find what is wrong")
 struct SuiteTests {
   @Test("a user's limits have their cases")
   func limitedUser() {

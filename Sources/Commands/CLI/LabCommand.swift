@@ -15,7 +15,7 @@ struct LabCommand: ParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("How many PASIDs to use (default: 3).", valueName: "1…64"))
+    help: ArgumentHelp("How many PASIDs to use.", valueName: "1…64"))
   var pasids = 3
 
   @Flag(help: "Print JSON.")

@@ -7,7 +7,7 @@ public struct Passage: ParsableCommand {
   /// What the help says.
   public static let configuration = CommandConfiguration(
     commandName: "passage",
-    abstract: "PASIDs for virtual machines: where a vPASID capability can safely go, and why.",
+    abstract: "PASIDs for virtual machines: the whole path in software, and where a vPASID can go.",
     version: "0.1.0",
     subcommands: [LabCommand.self, InspectCommand.self, SurveyCommand.self, PlanCommand.self])
 

@@ -23,7 +23,7 @@ extension Operand: CustomStringConvertible {
     if text.hasPrefix("%") {
       let parts = text.dropFirst().split(separator: ".", omittingEmptySubsequences: false)
       guard parts.count <= 2, let step = Int(parts[0]),
-        let index = parts.count == 2 ? Int(parts[1]) : 0
+        let index = parts.count == 2 ? Int(parts[1]) : 0, step >= 0, index >= 0
       else { return nil }
       self = .result(step: step, index: index)
     } else if text.hasPrefix("@") {

@@ -29,7 +29,8 @@ extension Step: CustomStringConvertible {
   package init?(_ line: some StringProtocol) {
     let words = line.split(whereSeparator: \.isWhitespace)
     guard words.count >= 2, words[0].hasPrefix("%"), let id = Int(words[0].dropFirst()),
-      let template = StepTemplates.byName[String(words[1])]
+      // Step 0 stands for what is there before the first.
+      id > 0, let template = StepTemplates.byName[String(words[1])]
     else { return nil }
     var operands = template.parameters.map { _ in Operand.number(0) }
     for word in words.dropFirst(2) {

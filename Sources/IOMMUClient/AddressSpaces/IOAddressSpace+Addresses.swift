@@ -58,7 +58,7 @@ extension IOAddressSpace {
       }
       let bytes = try scratch.load(Int(argument.count) * IOVARange.byteCount)
       var ranges: [ClosedRange<IOVA>] = []
-      ranges.reserveCapacity(Int(argument.count))
+      ranges.reserveCapacity(bytes.count / IOVARange.byteCount)
       for at in stride(from: 0, to: bytes.count, by: IOVARange.byteCount) {
         let start = IOVA(bytes.little(UInt64.self, at: at))
         let last = IOVA(bytes.little(UInt64.self, at: at + 8))

@@ -36,8 +36,8 @@ extension HardwarePageTable {
       throw IOMMUError(.iommufd(.getDirtyBitmap), refused: .pageSize(pageSize), [object.name])
     }
     let distance = range.upperBound.rawValue - range.lowerBound.rawValue
-    // A bitmap of a mebibyte of mebibytes is more than any kernel would go through.
-    guard distance < .max, distance / pageSize < 1 << 43 else {
+    // A gibibyte of bits, for 32 TiB in pages of 4 KiB: more is asked for in pieces.
+    guard distance < .max, distance / pageSize < 1 << 33 else {
       throw IOMMUError(.iommufd(.getDirtyBitmap), refused: .range, [object.name])
     }
     let bits = Int(distance / pageSize) + 1

@@ -70,6 +70,8 @@ extension AddressSpace {
 
   /// The pages under a range, for COPY.
   ///
+  /// The header wants a range that is exactly that of a mapping; Linux 7.2 takes any without a gap.
+  ///
   /// - Throws: `ENOENT` when mappings don't cover the range without a gap.
   func pieces(
     of range: ClosedRange<UInt64>

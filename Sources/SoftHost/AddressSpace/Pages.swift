@@ -190,7 +190,9 @@ final class Charge {
 
   /// Charges pages; `ENOMEM` beyond the limit, and nothing is charged then.
   func add(_ count: Int) throws(LinuxErrno) {
-    guard count <= limit - pageCount else { throw .ENOMEM }
+    // Another program of the user may have a lower limit; what is charged already stays, and pages
+    // of it can be held once more.
+    guard count <= 0 || count <= limit - pageCount else { throw .ENOMEM }
     pageCount += count
   }
 

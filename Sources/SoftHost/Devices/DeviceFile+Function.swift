@@ -129,11 +129,17 @@ extension DeviceFile {
   func write(
     _ address: UInt64, _ count: Int, at offset: UInt64, by caller: Caller
   ) throws(LinuxErrno) -> Int {
-    guard context != nil else { throw .EINVAL }
+    guard let context else { throw .EINVAL }
     let bytes = try caller.memory.load(
       min(count, VFIOFunction.transferLimit), at: address)
+    let wasBusMaster = node.function.isBusMaster
+    // Also when the write fails: its first part may have been taken.
+    defer {
+      node.device?.endpoint.setBusMaster(node.function.isBusMaster)
+      // Who has stopped the function may use its memory for something else.
+      if wasBusMaster, !node.function.isBusMaster { context.host.drain() }
+    }
     let done = try node.function.write(bytes, at: offset)
-    node.device?.endpoint.setBusMaster(node.function.isBusMaster)
     return done
   }
 }

@@ -270,6 +270,8 @@ extension IOMMUContext {
       groups[group.number] = nil
     }
     object.physical.object = nil
+    // What the device began to ask for is not for its next owner.
+    object.physical.partialFaults = []
     remove(object.id)
   }
 }

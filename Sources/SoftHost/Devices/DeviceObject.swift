@@ -126,6 +126,9 @@ extension DeviceObject {
   }
 
   /// Moves the group's attachment to another page table.
+  ///
+  /// What is refused changes nothing, as iommufd promises. Linux 7.2's VT-d driver can leave the
+  /// device blocked then, beside books that name the old table; that is not repeated here.
   func replace(with table: PageTableObject, _ pasid: UInt32) throws(LinuxErrno) {
     guard let oldID = attachments.tableID(pasid), attachments.holds(self, pasid),
       let old = context.pageTable(oldID)
@@ -184,6 +187,7 @@ extension DeviceObject {
     }
     guard !group.isResetting else { throw .EBUSY }
     if pasid != 0, old == nil {
+      // A device without PASIDs takes any in Linux 7.2, and nothing of it is translated by them.
       for device in group.devices
       where device.maxPASIDs > 0 && pasid >= device.maxPASIDs { throw .EINVAL }
     }

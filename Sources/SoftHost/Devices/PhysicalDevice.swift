@@ -81,7 +81,10 @@ extension IOMMUGroup {
       if let old { old.answerFaults(of: device.endpoint, pasid: pasid == 0 ? nil : pasid) }
     }
     // What the old table had translated must not answer for the new one.
-    if let old { forget(pasid, old) }
+    guard let old else { return }
+    forget(pasid, old)
+    // Context descriptors of the old table may have been used with the new one until just now.
+    if table.tag != old.tag, table is NestedHWPT { table.forgetAll() }
   }
 
   /// Takes a page table from every device of the group.
@@ -98,8 +101,9 @@ extension IOMMUGroup {
   private func forget(_ pasid: UInt32, _ table: PageTableObject) {
     for device in devices {
       device.unit.translation.contextDescriptors.invalidate(stream: UInt32(device.index))
-      // A PASID's own translations; the RID's go with the whole table.
-      device.unit.translation.iotlb.invalidate(tag: table.tag, pasid: PASID(rawValue: pasid))
+      // The RID's translations were made for requests without a PASID.
+      device.unit.translation.iotlb.invalidate(
+        tag: table.tag, pasid: pasid == 0 ? nil : PASID(rawValue: pasid))
       device.unit.translation.drain()
     }
   }

@@ -179,15 +179,20 @@ final class SMMUv3Driver: UnitDriver {
   func invalidate(
     _ viommu: VirtualIOMMU, _ array: EntryArray, done: inout UInt32
   ) throws(LinuxErrno) {
+    // No entries are a question after the type in the header; this driver refuses them in Linux 7.2.
     guard array.type == InvalidateDataType.armSMMUv3, array.count > 0 else { throw .EINVAL }
     // The kernel copies the whole array before it looks at a command.
     var commands: [SMMUv3Invalidation] = []
     for index in 0..<array.count {
       commands.append(try array.adapted(SMMUv3Invalidation.self, index))
     }
-    defer { viommu.context.host.drain() }
+    var work = InvalidationWork()
+    defer {
+      if work.isTooMuch { viommu.unit.translation.iotlb.invalidate(tag: viommu.tag) }
+      viommu.context.host.drain()
+    }
     for command in commands {
-      try carryOut(command, viommu)
+      try carryOut(command, viommu, &work)
       done += 1
     }
   }
@@ -197,7 +202,7 @@ final class SMMUv3Driver: UnitDriver {
   /// Linux issues commands in batches and counts those of a refused batch as done without issuing
   /// them; here each one that is counted was carried out.
   private func carryOut(
-    _ command: SMMUv3Invalidation, _ viommu: VirtualIOMMU
+    _ command: SMMUv3Invalidation, _ viommu: VirtualIOMMU, _ work: inout InvalidationWork
   ) throws(LinuxErrno) {
     let cache = viommu.unit.translation.iotlb
     let asid = UInt16(truncatingIfNeeded: command.word0 >> 48)
@@ -206,9 +211,12 @@ final class SMMUv3Driver: UnitDriver {
     case 0x30, 0x10: cache.invalidate(tag: viommu.tag)
     case 0x11: cache.invalidate(tag: viommu.tag, asid: asid)
     case 0x12:
+      guard work.begin(pageCount(command)) else { return }
       cache.invalidate(
         tag: viommu.tag, asid: asid, from: address, pageCount: pageCount(command))
     case 0x13:
+      // Without an ASID the whole cache is looked through.
+      guard work.begin(.max) else { return }
       cache.invalidate(
         tag: viommu.tag, asid: nil, from: address, pageCount: pageCount(command))
     case 0x05, 0x06, 0x40:

@@ -118,6 +118,11 @@ final class VTdDriver: UnitDriver {
     _ table: NestedHWPT, _ array: EntryArray, done: inout UInt32
   ) throws(LinuxErrno) {
     guard array.type == InvalidateDataType.vtdStage1 else { throw .EINVAL }
+    var work = InvalidationWork()
+    defer {
+      if work.isTooMuch { table.forgetAll() }
+      table.drain()
+    }
     while done < array.count {
       let entry = try array.exactly(VTdInvalidation.self, done)
       guard entry.flags & ~1 == 0, entry.reserved == 0 else { throw .EOPNOTSUPP }
@@ -126,13 +131,12 @@ final class VTdDriver: UnitDriver {
       }
       if entry.pageCount == .max {
         table.forgetAll()
-      } else if entry.pageCount > 0 {
+      } else if entry.pageCount > 0, work.begin(entry.pageCount) {
         let (last, wraps) = entry.address.addingReportingOverflow(
           entry.pageCount.multipliedReportingOverflow(by: Page.size).partialValue &- 1)
         table.forget(entry.address...(wraps ? .max : max(last, entry.address)))
       }
       done += 1
     }
-    table.drain()
   }
 }

@@ -28,9 +28,15 @@ extension Endpoint {
     _ iova: IOVA, into buffer: inout MutableSpan<UInt8>, pasid: PASID? = nil,
     _ mode: DMAAccess = []
   ) -> DMAResult {
-    guard let context = enter(pasid) else { return .blocked }
-    let outcome = unit.withDMA { $0.read(from: iova, into: &buffer, mode, for: context) }
-    return finish(outcome, pasid, mode.union(.read))
+    let total = buffer.count
+    return inPieces(of: total, pasid, mode.union(.read)) { transaction, context, done, count in
+      let at = IOVA(iova.rawValue &+ UInt64(done))
+      guard count < total else {
+        return transaction.read(from: at, into: &buffer, mode, for: context)
+      }
+      var part = buffer._mutatingExtracting(done..<done + count)
+      return transaction.read(from: at, into: &part, mode, for: context)
+    }
   }
 
   /// Writes memory as the device.
@@ -45,9 +51,11 @@ extension Endpoint {
   public func write(
     _ iova: IOVA, _ buffer: Span<UInt8>, pasid: PASID? = nil, _ mode: DMAAccess = []
   ) -> DMAResult {
-    guard let context = enter(pasid) else { return .blocked }
-    let outcome = unit.withDMA { $0.write(to: iova, from: buffer, mode, for: context) }
-    return finish(outcome, pasid, mode.union(.write))
+    inPieces(of: buffer.count, pasid, mode.union(.write)) { transaction, context, done, count in
+      transaction.write(
+        to: IOVA(iova.rawValue &+ UInt64(done)), from: buffer.extracting(done..<done + count),
+        mode, for: context)
+    }
   }
 
   /// Copies memory to memory as the device.
@@ -62,14 +70,40 @@ extension Endpoint {
   public func copy(
     _ byteCount: Int, from source: IOVA, to target: IOVA, pasid: PASID? = nil
   ) -> DMAResult {
-    guard let context = enter(pasid) else { return .blocked }
-    let outcome = unit.withDMA {
-      $0.copy(byteCount, from: source, of: context, to: target, of: context)
+    inPieces(of: byteCount, pasid, [.read, .write]) { transaction, context, done, count in
+      transaction.copy(
+        count, from: IOVA(source.rawValue &+ UInt64(done)), of: context,
+        to: IOVA(target.rawValue &+ UInt64(done)), of: context)
     }
-    return finish(outcome, pasid, [.read, .write])
   }
 
-  /// What translates the request, if anything does.
+  /// The most bytes that are moved in one transaction: control waits for transactions to end.
+  private static var pieceSize: Int { 1 << 20 }
+
+  /// Moves bytes in transactions that are short, each through what is attached by then.
+  private func inPieces(
+    of byteCount: Int, _ pasid: PASID?, _ access: DMAAccess,
+    _ move: (
+      borrowing DMATransaction, borrowing TranslationContext, _ done: Int, _ count: Int
+    ) -> DMAOutcome
+  ) -> DMAResult {
+    var done = 0
+    repeat {
+      let count = min(byteCount - done, Self.pieceSize)
+      // What is attached is looked up inside of the transaction: whoever detaches it waits for
+      // the transaction then, and nobody uses its pages later.
+      let outcome: DMAOutcome? = unit.withDMA { transaction in
+        guard let context = enter(pasid) else { return nil }
+        return move(transaction, context, done, count)
+      }
+      guard let outcome else { return .blocked }
+      guard outcome.obstacle == nil else { return finish(outcome, done, pasid, access) }
+      done += count
+    } while done < byteCount
+    return .done
+  }
+
+  /// What translates the request, if anything does; call it inside of the transaction.
   func enter(_ pasid: PASID?) -> TranslationContext? {
     state.withLock { state in
       guard state.isBusMaster, !state.isResetting else { return nil }
@@ -77,14 +111,16 @@ extension Endpoint {
     }
   }
 
-  private func finish(_ outcome: DMAOutcome, _ pasid: PASID?, _ access: DMAAccess) -> DMAResult {
+  private func finish(
+    _ outcome: DMAOutcome, _ before: Int, _ pasid: PASID?, _ access: DMAAccess
+  ) -> DMAResult {
     switch outcome.obstacle {
     case nil: return .done
-    case .unreachable: return .unreachable(doneBytes: outcome.byteCount)
+    case .unreachable: return .unreachable(doneBytes: before + outcome.byteCount)
     case .fault(let fault):
       let report = reporter.withLock { $0 }
       report?(self, pasid, fault, access)
-      return .fault(fault, doneBytes: outcome.byteCount)
+      return .fault(fault, doneBytes: before + outcome.byteCount)
     }
   }
 }

@@ -16,7 +16,9 @@ extension Endpoint {
   public func translate(
     _ iova: IOVA, _ access: DMAAccess, pasid: PASID? = nil
   ) -> TranslationResult? {
-    guard let context = enter(pasid) else { return nil }
-    return unit.withDMA { $0.translate(iova, access, for: context) }
+    unit.withDMA { transaction in
+      guard let context = enter(pasid) else { return nil }
+      return transaction.translate(iova, access, for: context)
+    }
   }
 }

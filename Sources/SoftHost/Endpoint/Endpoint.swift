@@ -37,16 +37,21 @@ public final class Endpoint: Sendable {
     var isBusMaster = true
     var isResetting = false
     var responses: [EndpointPageResponse] = []
+    /// Whether PASID 0 is another name of the RID: Linux makes RID_PASID 0 for VT-d.
+    let ridIsPASIDZero: Bool
     /// The last attachment that a PASID was looked up for.
-    var lastPASID: UInt32 = .max
+    var lastPASID: PASID?
     var last: TranslationContext?
   }
 
-  let state = Mutex(State())
+  let state: Mutex<State>
   /// Tells the host what a request met; set once by the host.
   let reporter: Mutex<(@Sendable (Endpoint, PASID?, TranslationFault, DMAAccess) -> Void)?>
 
-  init(requester: RequesterID, unit: TranslationUnit, deviceIndex: Int) {
+  init(
+    requester: RequesterID, unit: TranslationUnit, deviceIndex: Int, ridIsPASIDZero: Bool = false
+  ) {
+    state = Mutex(State(ridIsPASIDZero: ridIsPASIDZero))
     self.requester = requester
     self.unit = unit
     self.deviceIndex = deviceIndex
@@ -131,12 +136,12 @@ extension Endpoint.State {
 
   /// What translates requests with a PASID, or without; `nil` when nothing is attached.
   mutating func context(_ pasid: PASID?, stream: Int) -> TranslationContext? {
-    let key = pasid?.rawValue ?? 0
-    if key == lastPASID, let last { return last }
+    // PASID 0 is not the same as none.
+    if pasid == lastPASID, let last { return last }
     let binding: Endpoint.Binding?
     if let pasid, let place = pasids[pasid.rawValue] {
       binding = bindings[Int(place)]
-    } else if pasid == nil {
+    } else if pasid == nil || pasid?.rawValue == 0 && ridIsPASIDZero {
       binding = rid
     } else if let rid, case .smmuStream = rid.table {
       // The guest's table holds its own PASIDs (SMMUv3's context descriptors).
@@ -147,7 +152,7 @@ extension Endpoint.State {
     guard let binding else { return nil }
     let made = TranslationContext(
       binding.table, tag: binding.tag, pasid: pasid, stream: UInt32(stream))
-    lastPASID = key
+    lastPASID = pasid
     last = made
     return made
   }

@@ -29,7 +29,7 @@ final class FaultQueue: HostObject {
   }
 
   /// Groups that nobody has read.
-  private var waiting: [Group] = []
+  private var waiting = WaitingLine<Group>()
   /// Groups that were read and wait for an answer, by cookie.
   private var unanswered: [UInt32: Group] = [:]
   private var cookies = CookieNumbers()
@@ -41,8 +41,16 @@ final class FaultQueue: HostObject {
   /// Whether a read would find something.
   var isReadable: Bool { !waiting.isEmpty }
 
-  /// Queues a group.
-  func deliver(_ group: Group) { waiting.append(group) }
+  /// The most groups that wait to be read or answered.
+  ///
+  /// Linux takes as many as come, which the devices' credits bound; an endpoint here has none.
+  static let groupLimit = 1 << 16
+
+  /// Queues a group; when there are too many, the pages will not come.
+  func deliver(_ group: Group) {
+    guard waiting.count + unanswered.count < Self.groupLimit else { return answer(group, .invalid) }
+    waiting.append(group)
+  }
 
   /// `read(2)`: as many whole groups as fit.
   ///
@@ -54,7 +62,11 @@ final class FaultQueue: HostObject {
     let size = PageFaultRecord.byteCount
     guard count % size == 0 else { throw .ESPIPE }
     var done = 0
-    while let group = waiting.first {
+    var taken = 0
+    // Those that were read go at once: each by itself would move all that are left.
+    defer { waiting.removeFirst(taken) }
+    while taken < waiting.count {
+      let group = waiting[taken]
       guard done < count, group.records.count * size <= count - done else {
         if done == 0 { throw .EINVAL }
         break
@@ -72,7 +84,7 @@ final class FaultQueue: HostObject {
         if done > 0 { break }
         throw error
       }
-      waiting.removeFirst()
+      taken += 1
       unanswered[cookie] = group
       done += group.records.count * size
     }
@@ -118,8 +130,7 @@ final class FaultQueue: HostObject {
   func tearDown() { take { _ in true } }
 
   private func take(_ isWanted: (Group) -> Bool) {
-    for group in waiting where isWanted(group) { answer(group, .invalid) }
-    waiting.removeAll(where: isWanted)
+    for group in waiting.removeAll(where: isWanted) { answer(group, .invalid) }
     for (cookie, group) in unanswered.filter({ isWanted($0.value) }) {
       unanswered[cookie] = nil
       cookies.free(cookie)

@@ -18,7 +18,7 @@ extension HostState {
     if let pasid = request.pasid {
       record.pasid = pasid.rawValue
       record.flags |= PageFaultBits.pasidValid
-      // VT-d lets a flag of the kernel's own through that says the answer needs the PASID.
+      // In Linux 7.2 VT-d lets a flag of the kernel's own through: the answer needs the PASID.
       if device.unit.driver is VTdDriver { record.flags |= 4 }
     }
     if request.isLast { record.flags |= PageFaultBits.lastPage }

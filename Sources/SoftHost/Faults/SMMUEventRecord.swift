@@ -12,6 +12,11 @@ struct SMMUEventRecord {
     else { return nil }
     var first = UInt64(event.rawValue) | stream << 32
     if let substream { first |= 1 << 11 | UInt64(substream.rawValue) << 12 }
+    // Faults of the configuration have no fields but these.
+    guard event.rawValue >= SMMUEventID.translation.rawValue else {
+      words = [first, 0, 0, 0]
+      return
+    }
     var second: UInt64 = 0
     // PnU, InD and RnW describe the request.
     if access.contains(.privileged) { second |= 1 << 33 }

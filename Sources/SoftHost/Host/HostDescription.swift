@@ -6,6 +6,14 @@ public enum UnitDescription: Sendable {
   case vtd(VTdRegisters)
   /// An SMMUv3.
   case smmuv3(SMMUv3Registers)
+
+  /// Whether requests with PASID 0 are translated as those of the RID.
+  var ridIsPASIDZero: Bool {
+    switch self {
+    case .vtd(let registers): registers.hasPASIDs
+    case .smmuv3: false
+    }
+  }
 }
 
 /// A device of a software host, with a node under `/dev/vfio/devices`.

@@ -17,7 +17,9 @@ final class HostState {
   private(set) var contexts: [IOMMUContext] = []
   private var charges: [UInt32: Charge] = [:]
   private var callers: [Caller?] = []
-  private var lastTag: UInt32 = 0
+  /// The tag given last, and whether all have been given once.
+  var lastTag: UInt32 = 0
+  private var tagsRepeat = false
 
   init(units: [IOMMUUnit], mock: MockHost?) {
     self.units = units
@@ -52,8 +54,25 @@ final class HostState {
 
   /// A tag that no other table has.
   func nextTag() -> UInt32 {
-    lastTag &+= 1
+    repeat {
+      lastTag &+= 1
+      if lastTag == 0 { tagsRepeat = true }
+    } while tagsRepeat && isTag(lastTag)
     return lastTag
+  }
+
+  /// Whether a table has a tag; one that ends leaves nothing in caches.
+  private func isTag(_ tag: UInt32) -> Bool {
+    contexts.contains { context in
+      context.slots.contains { slot in
+        switch slot {
+        case .paging(let table): table.tag == tag
+        case .nested(let table): table.tag == tag
+        case .viommu(let viommu): viommu.tag == tag
+        default: false
+        }
+      }
+    }
   }
 
   /// Who is charged for the memory that a user's programs lock.

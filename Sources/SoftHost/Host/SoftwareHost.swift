@@ -38,8 +38,11 @@ public final class SoftwareHost: Sendable {
     }
     let endpoints = description.devices.enumerated().map { index, device in
       Endpoint(
-        requester: RequesterID(device.address), unit: units[device.unit ?? 0],
-        deviceIndex: index)
+        requester: RequesterID(device.address),
+        // An emulated device makes no requests of its own, so any unit will do.
+        unit: device.unit.map { units[$0] } ?? units.first ?? TranslationUnit(),
+        deviceIndex: index,
+        ridIsPASIDZero: device.unit.map { description.units[$0].ridIsPASIDZero } ?? false)
     }
     self.units = units
     self.endpoints = endpoints

@@ -21,7 +21,7 @@ extension AddressSpace {
         bytes += try place.memory.load(Int(part.byteCount), at: place.address)
         return
       }
-      try part.holding { address, count in
+      try part.holding(writing: false) { address, count in
         var run = [UInt8](repeating: 0, count: count)
         var span = run.mutableSpan
         HostMemory.copy(count, from: address, to: &span, at: 0)
@@ -45,7 +45,7 @@ extension AddressSpace {
         done += count
         return
       }
-      try part.holding { address, count in
+      try part.holding(writing: true) { address, count in
         HostMemory.copy(count, from: bytes.span, at: done, to: address)
         done += count
       }
@@ -79,7 +79,18 @@ extension Area {
   }
 
   /// Calls `body` with each run of host memory, and holds the pages meanwhile.
-  fileprivate func holding(_ body: (UInt64, Int) -> Void) throws(LinuxErrno) {
+  fileprivate func holding(
+    writing: Bool, _ body: (UInt64, Int) -> Void
+  ) throws(LinuxErrno) {
+    let first = sourceOffset(of: start)
+    if case .user(let memory, let page) = pages.source, first >> 12 == sourceOffset(of: last) >> 12
+    {
+      // Linux asks for one page by its address, and may write only if it is about to.
+      let pinned = try memory.pin(
+        page &+ (first & ~Page.mask), pageCount: 1, writable: writing)
+      guard let extent = pinned.extents.first else { throw .EFAULT }
+      return body(extent.address + (first & Page.mask), Int(byteCount))
+    }
     var held = self
     held.pin = try pages.pin(from: offset, byteCount: byteCount)
     held.forEachRun { _, address, count in body(address, Int(count)) }

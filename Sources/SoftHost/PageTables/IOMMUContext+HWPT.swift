@@ -4,6 +4,7 @@ extension IOMMUContext {
   /// `IOMMU_HWPT_ALLOC`.
   func allocateHWPT(_ call: Call) throws(LinuxErrno) {
     var argument = try load(HWPTAllocArgument.self, call)
+    // Linux 7.2 looks at the first reserved field only, and not at the one after the fault queue.
     guard argument.reserved == 0 else { throw .EOPNOTSUPP }
     guard (argument.dataType == HWPTDataType.none) == (argument.dataLength == 0) else {
       throw .EINVAL
@@ -109,7 +110,7 @@ extension IOMMUContext {
     _ parent: PagingHWPT, _ unit: IOMMUUnit, _ kind: NestedKind, _ flags: HWPTFlags,
     viommu: VirtualIOMMU?
   ) throws(LinuxErrno) -> NestedHWPT {
-    // Streams of one vIOMMU share a tag, as they share a VMID.
+    // Guests invalidate by vIOMMU, so all tables of one share its tag, as they share a VMID.
     let tag = viommu?.tag ?? host.nextTag()
     let table = try create { id throws(LinuxErrno) in
       let table = NestedHWPT(
@@ -125,6 +126,7 @@ extension IOMMUContext {
   /// `IOMMU_GET_HW_INFO`.
   func hardwareInfo(_ call: Call) throws(LinuxErrno) {
     var argument = try load(HardwareInfoArgument.self, call)
+    // The header wants no flags; Linux 7.2 knows one, with which the caller names the data's type.
     let givesType = argument.flags & 1 != 0
     guard argument.flags & ~1 == 0 else { throw .EOPNOTSUPP }
     guard argument.reserved0 | argument.reserved1 | argument.reserved2 == 0 else {

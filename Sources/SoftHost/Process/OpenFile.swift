@@ -70,6 +70,7 @@ final class MemoryFile: Sendable {
   let byteCount: Int
 
   init(byteCount: Int) throws(LinuxErrno) {
+    guard byteCount >= 0 else { throw .EINVAL }
     guard let memory = try? AnonymousMemory(byteCount: max(byteCount, 1)) else { throw .ENOMEM }
     self.memory = memory
     self.byteCount = byteCount

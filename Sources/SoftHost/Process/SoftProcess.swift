@@ -120,8 +120,7 @@ public final class SoftProcess: HostKernel {
     try call { host, caller throws(LinuxErrno) in try host.poll(descriptor, by: caller) }
   }
 
-  /// Maps a memory file, or a driver's memory by the context's descriptor; regions of devices cannot
-  /// be mapped here.
+  /// Maps a memory file, a memory BAR of a device, or a driver's memory by the context's descriptor.
   public func map(
     _ descriptor: Int32, offset: UInt64, _ byteCount: Int, _ protection: MemoryProtection
   ) throws(LinuxErrno) -> UInt64 {

@@ -141,7 +141,7 @@ extension VFIOFunction {
   /// The memory of a BAR that a program maps; `ENOMEM`, or `ENODEV` for one that a device model serves.
   mutating func mappedMemory(bar index: Int) throws(LinuxErrno) -> AnonymousMemory {
     guard let bar = bar(index), case .memory = bar.backing else { throw .ENODEV }
-    return try memories[index].mapped()
+    return try memories[index].shown()
   }
 }
 

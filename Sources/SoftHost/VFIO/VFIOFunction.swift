@@ -95,6 +95,9 @@ package struct VFIOFunction: Sendable {
     if description.resetWorks { resetFunction() }
     registers.restore(saved)
     saved = []
+    // Linux keeps the file open as long as something of it is mapped; here a mapping that is left
+    // shows nothing of the device's next user.
+    for index in memories.indices { memories[index].takeBack() }
     note(.barsUnmapped)
   }
 

@@ -11,7 +11,7 @@ final class EventQueue: HostObject {
   let viommu: VirtualIOMMU
   let type: UInt32
   let depth: Int
-  private var events: [Event] = []
+  private var events = WaitingLine<Event>()
   /// The sequence number of the latest lost event, when events were lost since the last one.
   private var lost: UInt32?
   /// The next event's number; all events count, lost ones too.
@@ -49,8 +49,11 @@ final class EventQueue: HostObject {
     let headerSize = VEventHeader.byteCount
     guard count >= headerSize else { throw .EINVAL }
     var done = 0
-    while isReadable {
-      let event = events.first
+    var taken = 0
+    // Those that were read go at once: each by itself would move all that are left.
+    defer { events.removeFirst(taken) }
+    while taken < events.count || lost != nil {
+      let event = taken < events.count ? events[taken] : nil
       let size = headerSize + (event?.data.count ?? 0)
       guard size <= count - done else {
         if done == 0 { throw .EINVAL }
@@ -69,7 +72,7 @@ final class EventQueue: HostObject {
         if done > 0 { break }
         throw error
       }
-      if event == nil { lost = nil } else { events.removeFirst() }
+      if event == nil { lost = nil } else { taken += 1 }
       done += size
     }
     return done

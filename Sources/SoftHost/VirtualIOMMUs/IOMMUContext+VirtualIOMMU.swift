@@ -4,6 +4,7 @@ extension IOMMUContext {
   /// `IOMMU_VIOMMU_ALLOC`.
   func allocateVIOMMU(_ call: Call) throws(LinuxErrno) {
     var argument = try load(VIOMMUAllocArgument.self, call)
+    // The reserved field is not looked at in Linux 7.2.
     guard argument.flags == 0, argument.type != VIOMMUType.none else { throw .EOPNOTSUPP }
     let device = try device(argument.deviceID)
     try device.driver.checkVIOMMU(type: argument.type, device)

@@ -194,6 +194,14 @@ struct MockAccessTests {
     #expect(errno { try copy(machine, access, 77, 1, 0x10, flags: slowly) } == .EFAULT)
     #expect(errno { try copy(machine, access, 77, 1, 0x10, flags: slowly | 1) } == .EFAULT)
     #expect(errno { try copy(machine, access, 77, 1, buffer, flags: 2) } == .EOPNOTSUPP)
+    // A mapping that may be written, of memory that may not: one page is only read.
+    let constant = try machine.pages(2, .read)
+    try machine.map(ioas, constant, 0x2000, at: 0x10_0000)
+    try copy(machine, access, 0x10_0800, 0x800, buffer, flags: slowly)
+    #expect(
+      errno { try copy(machine, access, 0x10_0800, 0x801, buffer, flags: slowly) }
+        == (slowly == 0 ? nil : .EFAULT))
+    #expect(errno { try copy(machine, access, 0x10_0800, 1, buffer, flags: slowly | 1) } == .EFAULT)
     try machine.program.release(memory, 0x2000)
     #expect(errno { try copy(machine, access, 77, 1, buffer, flags: slowly) } == .EFAULT)
   }

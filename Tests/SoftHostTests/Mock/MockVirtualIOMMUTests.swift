@@ -178,6 +178,7 @@ struct MockVirtualIOMMUTests {
     #expect(try machine.alignment(ioas) == 4096)
     #expect(errno { _ = try queue(0) } == .EEXIST)
     #expect(errno { try machine.unmap(ioas, iova, 0x2000) } == .EBUSY)
+    #expect(errno { try machine.unmap(ioas, iova, 0x1000) } == .EBUSY)
     #expect(errno { try machine.destroy(viommu) } == .EBUSY)
     let second = try queue(1)
     #expect(errno { try machine.destroy(first) } == .EBUSY)

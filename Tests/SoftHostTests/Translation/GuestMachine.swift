@@ -17,19 +17,19 @@ struct GuestMachine: ~Copyable {
   let memory: UInt64
   static let memorySize: UInt64 = 8 << 20
 
-  init(device number: Int = 0, isStrict: Bool = false) throws {
-    let host = SoftwareHost.server(isStrict: isStrict)
-    let process = host.makeProcess()
+  init(
+    device number: Int = 0, isStrict: Bool = false, on other: SoftwareHost? = nil,
+    _ credentials: Credentials = .root
+  ) throws {
+    let host = other ?? SoftwareHost.server(isStrict: isStrict)
+    let process = host.makeProcess(credentials)
     let context = try IOMMUClient.IOMMUContext(on: process)
     let device = try VFIODevice(path: "/dev/vfio/devices/vfio\(number)", on: process)
       .bind(to: context)
     let space = try IOAddressSpace(in: context)
     let memory = try process.allocate(Int(Self.memorySize), [.read, .write])
     _ = try space.map(memory, byteCount: Self.memorySize, at: IOVA(0))
-    // As VMMs do before they let a guest's device run.
-    let page = try process.allocate(4096, [.read, .write])
-    try process.store([6, 0], page)
-    _ = try process.pwrite(device.descriptor, page, 2, at: 7 << 40 + 4)
+    try Self.enable(device, of: process)
     self.host = host
     self.process = process
     endpoint = host.endpoints[number]
@@ -39,9 +39,17 @@ struct GuestMachine: ~Copyable {
     self.memory = memory
   }
 
+  /// Bus mastering and memory decode, as VMMs turn on before they let a guest's device run.
+  static func enable(_ device: borrowing BoundDevice, of process: SoftProcess) throws {
+    let page = try process.allocate(4096, [.read, .write])
+    try process.store([6, 0], page)
+    _ = try process.pwrite(device.descriptor, page, 2, at: 7 << 40 + 4)
+    try process.release(page, 4096)
+  }
+
   func poke(_ value: UInt64, at address: UInt64) throws {
-    try process.store(
-      (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }, memory + address)
+    let bytes = (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    try process.store(bytes, memory + address)
   }
 
   func peek(_ address: UInt64) throws -> UInt64 {

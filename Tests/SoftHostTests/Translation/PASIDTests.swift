@@ -119,10 +119,39 @@ struct PASIDTests {
     try machine.mapFirstStage(Self.address, to: 0x31_0000, root: 0x10_0000, next: &next)
     #expect(machine.read(Self.address, pasid: 1) == .value(1))
     #expect(machine.endpoint.unit.staleHitCount == 1)
-    #expect(
-      try table.invalidate([VTdInvalidationRange(address: IOVA(Self.address), pageCount: 1)]) == 1)
+    let page = VTdInvalidationRange(address: IOVA(Self.address), pageCount: 1)
+    #expect(try table.invalidate([page]) == 1)
     #expect(machine.read(Self.address, pasid: 1) == .value(2))
     #expect(machine.endpoint.unit.staleHitCount == 1)
+  }
+
+  @Test("what a table led to is forgotten when it is detached", arguments: [nil, 1] as [UInt32?])
+  func detached(pasid: UInt32?) throws {
+    let machine = try GuestMachine(isStrict: true)
+    let parent = try machine.space.makePageTable(
+      for: machine.device, options: [.nestParent, .pasid])
+    var next: UInt64 = 0x20_0000
+    try machine.poke(1, at: 0x30_0000)
+    try machine.poke(2, at: 0x31_0000)
+    try machine.mapFirstStage(Self.address, to: 0x30_0000, root: 0x10_0000, next: &next)
+    let stage1 = VTdFirstStage(tableAddress: GuestPhysicalAddress(0x10_0000))
+    let table = try parent.makeNestedTable(for: machine.device, .vtd(stage1), options: .pasid)
+    for value in [1, 2] as [UInt64] {
+      if value == 2 {
+        try machine.mapFirstStage(Self.address, to: 0x31_0000, root: 0x10_0000, next: &next)
+      }
+      if let number = pasid {
+        let pasid = try #require(PASID(rawValue: number))
+        try machine.device.attach(pasid, to: table)
+        #expect(machine.read(Self.address, pasid: number) == .value(value))
+        try machine.device.detach(pasid)
+      } else {
+        try machine.device.attach(to: table)
+        #expect(machine.read(Self.address) == .value(value))
+        try machine.device.detach()
+      }
+    }
+    #expect(machine.endpoint.unit.staleHitCount == 0)
   }
 
   @Test("an unmapped page is out of reach at once, through every table on top")

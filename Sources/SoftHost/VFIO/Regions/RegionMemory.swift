@@ -8,6 +8,8 @@ import HostSystem
 struct RegionMemory: Sendable {
   private var memory: AnonymousMemory?
   private let byteCount: Int
+  /// Whether a program may have the memory mapped.
+  private var isShown = false
 
   init(byteCount: UInt64 = 0) { self.byteCount = Int(min(byteCount, 1 << 46)) }
 
@@ -36,7 +38,19 @@ struct RegionMemory: Sendable {
   }
 
   /// The memory itself, for a program that maps it; `ENOMEM` when there is none to be had.
-  mutating func mapped() throws(LinuxErrno) -> AnonymousMemory {
+  mutating func shown() throws(LinuxErrno) -> AnonymousMemory {
+    let memory = try mapped()
+    isShown = true
+    return memory
+  }
+
+  /// The function's user is gone: what it has mapped is not the region's any more.
+  mutating func takeBack() {
+    if isShown { memory = nil }
+    isShown = false
+  }
+
+  private mutating func mapped() throws(LinuxErrno) -> AnonymousMemory {
     if let memory { return memory }
     guard let new = try? AnonymousMemory(byteCount: byteCount) else { throw .ENOMEM }
     memory = new
