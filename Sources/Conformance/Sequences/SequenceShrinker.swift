@@ -58,6 +58,8 @@ package struct SequenceShrinker {
     var index = 0
     while index < best.steps.count {
       for position in best.steps[index].operands.indices {
+        // A number that is an address would wander into this process's own memory.
+        if best.steps[index].holdsAddress(at: position) { continue }
         for simpler in Self.simpler(best.steps[index].operands[position]) {
           guard index < best.steps.count else { break }
           var candidate = best.steps
@@ -83,5 +85,13 @@ package struct SequenceShrinker {
       [0, offset & ~0xFFF, offset & 0xFFF].filter { $0 < offset }.map(Operand.memory)
     case .result: []
     }
+  }
+}
+
+extension Step {
+  /// Whether an operand is an address that was chosen as a number.
+  fileprivate func holdsAddress(at position: Int) -> Bool {
+    guard case .number = operands[position] else { return false }
+    return template.parameters[position].role == .memory
   }
 }

@@ -69,7 +69,7 @@ final class FaultQueue: HostObject {
       }
       // Numbers never run out: a queue cannot hold 2^31 groups.
       let cookie = try cookies.take()
-      do {
+      do throws(LinuxErrno) {
         for (index, record) in group.records.enumerated() {
           var record = record
           record.cookie = cookie

@@ -60,7 +60,7 @@ final class EventQueue: HostObject {
         $0.flags = event == nil ? 1 : 0
         $0.sequence = event?.sequence ?? lost ?? 0
       }
-      do {
+      do throws(LinuxErrno) {
         try memory.store(header, at: address &+ UInt64(done))
         if let event {
           try memory.store(event.data, at: address &+ UInt64(done + headerSize))
