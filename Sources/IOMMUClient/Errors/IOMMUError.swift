@@ -95,7 +95,8 @@ public struct IOMMUError: Error, Hashable, Sendable {
   }
 
   /// The kernel's error number, when it was asked.
-  // The optimiser of Swift 6.3.1 dies where it looks into an error that was just caught.
+  ///
+  /// Not inlined: the optimiser of Swift 6.3.1 dies where it looks into an error just caught.
   @inline(never)
   public var errno: LinuxErrno? {
     guard case .errno(let errno) = cause else { return nil }

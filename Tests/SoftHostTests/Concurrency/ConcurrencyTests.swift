@@ -138,7 +138,9 @@ struct ConcurrencyTests {
         Self.moving(device: 1, word: 2), Self.requesting, Self.resetting,
       ])
       #expect(busy.wrong.load(ordering: .relaxed) == 0)
-      #expect(busy.successes.load(ordering: .relaxed) > 0)
+      // How often resets let a request through is chance.
+      let seen = busy.successes.load(ordering: .relaxed) + busy.blocked.load(ordering: .relaxed)
+      #expect(seen > 0)
       #expect(host.endpoints[0].attachedPASIDCount == 0)
       #expect(try busy.space.unmapAll() == UInt64(BusyHost.pages + 8) << 12)
       #expect(host.chargedPageCount == 0)
