@@ -22,6 +22,8 @@ let package = Package(
     .library(name: "PCIe", targets: ["PCIe"]),
     .library(name: "Placement", targets: ["Placement"]),
     .library(name: "IOMMU", targets: ["IOMMU"]),
+    .library(name: "VirtualIOMMU", targets: ["VirtualIOMMU"]),
+    .library(name: "Passthrough", targets: ["Passthrough"]),
     // For the packages of this repository that fuzz and measure.
     .library(name: "HostABI", targets: ["HostABI"]),
     .library(name: "SoftHost", targets: ["SoftHost"]),
@@ -42,6 +44,14 @@ let package = Package(
     .target(name: "Placement", dependencies: ["Hardware", "PCIe"], swiftSettings: settings),
     .target(name: "HostABI", swiftSettings: settings),
     .target(name: "IOMMU", dependencies: ["Hardware"], swiftSettings: settings),
+    .target(
+      name: "VirtualIOMMU", dependencies: ["Hardware", "IOMMU"], swiftSettings: settings),
+    .target(
+      name: "Passthrough",
+      dependencies: [
+        "Hardware", "HostABI", "IOMMUClient", "PCIe", "Placement", "VirtualIOMMU",
+      ],
+      swiftSettings: settings),
     .target(
       name: "SoftHost",
       dependencies: ["Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe"],
@@ -107,6 +117,20 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "IOMMUTests", dependencies: ["HostSystem", "Hardware", "IOMMU", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "VirtualIOMMUTests",
+      dependencies: [
+        "HostABI", "HostSystem", "Hardware", "IOMMU", "IOMMUClient", "SoftHost", "TestSupport",
+        "VirtualIOMMU",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "PassthroughTests",
+      dependencies: [
+        "HostABI", "HostSystem", "Hardware", "IOMMU", "IOMMUClient", "PCIe", "Passthrough",
+        "Placement", "SoftHost", "TestSupport", "VirtualIOMMU",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "InputAndFleetTests",
