@@ -125,10 +125,12 @@ final class PagingHWPT: PageTableObject {
   func hide(_ start: UInt64, _ last: UInt64) {
     domain.unmap(start, last)
     forget(start...last)
-    // What a guest's table makes of these addresses is not known, so all of it goes.
-    for table in nested { table.forgetAll() }
+    if !nested.isEmpty {
+      // What a guest's table makes of these addresses is not known, so all of it goes.
+      for table in nested { table.forgetAll() }
+      for table in nested { table.drain() }
+    }
     drain()
-    for table in nested { table.drain() }
     domain.reclaim()
   }
 
