@@ -1,5 +1,5 @@
 public import Hardware
-public import IOMMU
+
 import Synchronization
 
 /// A VT-d unit as a guest programs it: registers, queues, tables, faults.
