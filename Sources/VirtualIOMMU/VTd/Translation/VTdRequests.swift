@@ -7,7 +7,7 @@ public enum VTdAnswer: Hashable, Sendable {
   case success(Translation)
   /// It is translated, but no memory that allows it is at this address: it is for the bus.
   case outside(GuestPhysicalAddress)
-  /// It is a write of a message; see ``VTdEndpoint/interrupt(_:to:)``.
+  /// It is a write of a message; see ``VTdInterruptRemapper``.
   case interrupt
   /// It is refused.
   case refused(VTdFaultReason)
