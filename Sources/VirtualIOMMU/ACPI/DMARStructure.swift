@@ -73,7 +73,7 @@ public enum DMARStructure: Hashable, Sendable {
       body.append(little: segment)
       try DMARScope.append(scopes, to: &body)
     }
-    guard let length = UInt16(exactly: body.count + 4) else { throw .tooLong }
+    guard let length = UInt16(exactly: body.count + 4) else { throw .length }
     var bytes: [UInt8] = []
     bytes.append(little: type)
     bytes.append(little: length)
@@ -188,7 +188,7 @@ public struct DMARScope: Hashable, Sendable {
     _ scopes: [Self], to bytes: inout [UInt8]
   ) throws(DMARTableError) {
     for scope in scopes {
-      guard (1...124).contains(scope.path.count) else { throw .tooLong }
+      guard (1...124).contains(scope.path.count) else { throw .length }
       bytes += [scope.kind.rawValue, UInt8(6 + 2 * scope.path.count), 0, 0]
       bytes += [scope.enumerationID, scope.startBus]
       for hop in scope.path {

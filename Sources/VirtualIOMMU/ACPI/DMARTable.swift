@@ -127,8 +127,8 @@ public enum DMARTableError: Error, Hashable, Sendable, CustomStringConvertible {
   case addressWidth(Int)
   /// Two units of a segment include all devices that no other has.
   case twoIncludeAll(UInt16)
-  /// A structure has more than 65,535 bytes, or a scope more than 124 hops.
-  case tooLong
+  /// A structure has more than 65,535 bytes, or a scope no hop or more than 124.
+  case length
   /// The range's end lies before its start, or either is no page boundary.
   case range(UInt64, UInt64)
   /// A unit's registers are no power of two of pages from 4 KiB to 128 MiB, or not aligned to it.
@@ -143,7 +143,7 @@ public enum DMARTableError: Error, Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .addressWidth(let width): "addresses have 1 to 256 bits, not \(width)"
     case .twoIncludeAll(let segment): "two units include all of segment \(segment)"
-    case .tooLong: "a structure is longer than its length field can say"
+    case .length: "a structure or a scope has no length that its field can say"
     case .range(let start, let end):
       "reserved memory from \(start) to \(end) does not start and end with a page"
     case .registers(let base, let count):
