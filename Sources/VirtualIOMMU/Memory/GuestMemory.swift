@@ -182,8 +182,9 @@ public final class GuestMemory: Sendable {
   public func read(
     from address: GuestPhysicalAddress, into bytes: inout MutableSpan<UInt8>
   ) -> Bool {
-    let dma = unit.begin()
-    return dma.read(from: IOVA(address.rawValue), into: &bytes, for: context).obstacle == nil
+    unit.withDMA { dma in
+      dma.read(from: IOVA(address.rawValue), into: &bytes, for: context).obstacle == nil
+    }
   }
 
   /// Writes bytes, across pages if need be.
@@ -193,8 +194,9 @@ public final class GuestMemory: Sendable {
   ///   - bytes: The bytes.
   /// - Returns: Whether all of them were written.
   public func write(to address: GuestPhysicalAddress, from bytes: Span<UInt8>) -> Bool {
-    let dma = unit.begin()
-    return dma.write(to: IOVA(address.rawValue), from: bytes, for: context).obstacle == nil
+    unit.withDMA { dma in
+      dma.write(to: IOVA(address.rawValue), from: bytes, for: context).obstacle == nil
+    }
   }
 
   /// Translates an aligned range within a page and uses it before the page can go away.
@@ -206,10 +208,11 @@ public final class GuestMemory: Sendable {
     guard size <= 4096, address.rawValue & (size &- 1) == 0, size & (size &- 1) == 0 else {
       return nil
     }
-    let dma = unit.begin()
-    guard
-      case .success(let found) = dma.translate(IOVA(address.rawValue), access, for: context)
-    else { return nil }
-    return body(found.address)
+    return unit.withDMA { dma in
+      guard
+        case .success(let found) = dma.translate(IOVA(address.rawValue), access, for: context)
+      else { return nil }
+      return body(found.address)
+    }
   }
 }
