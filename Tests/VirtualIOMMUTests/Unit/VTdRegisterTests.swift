@@ -262,8 +262,10 @@ struct VTdRegisterTests {
   @Test(
     "the IOTLB register does what it says and clears IVT",
     arguments: [
-      (1 as UInt64, 0 as UInt64, 1 as UInt64,
-        VTdCacheInvalidation.allTranslations as VTdCacheInvalidation?),
+      (
+        1 as UInt64, 0 as UInt64, 1 as UInt64,
+        VTdCacheInvalidation.allTranslations as VTdCacheInvalidation?
+      ),
       (2, 0, 2, .translations(domain: 0x55)),
       (
         3, 0x7000 | 0x40 | 3, 3,
