@@ -1,7 +1,7 @@
 public import Hardware
 
 /// A guest's IOMMU, as whoever realises devices behind it sees it.
-public protocol VirtualIOMMU: AnyObject {
+public protocol GuestIOMMU: AnyObject {
   /// What it asks of the host; follows from the user's configuration alone.
   var flags: VIOMMUFlags { get }
 
