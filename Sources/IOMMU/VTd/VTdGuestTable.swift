@@ -188,7 +188,7 @@ public final class VTdGuestTable: Sendable {
     _ stage: GuestMemoryStage
   ) -> WalkResult {
     switch stage.find(address, for: .page, request) {
-    case .refused(let reason, _, _):
+    case .refused(let reason, _, _, _):
       let isRange = reason == .vtd(.interruptRange)
       return .fault(
         TranslationFault(

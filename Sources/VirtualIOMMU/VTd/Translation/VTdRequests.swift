@@ -19,6 +19,16 @@ public struct VTdOutcome: Hashable, Sendable {
   public let byteCount: Int
   /// What ended it early; `nil` when all bytes were moved.
   public let obstacle: VTdAnswer?
+
+  /// Describes how far a move of bytes came.
+  ///
+  /// - Parameters:
+  ///   - byteCount: How many bytes were moved.
+  ///   - obstacle: What ended it early.
+  public init(byteCount: Int, obstacle: VTdAnswer? = nil) {
+    self.byteCount = byteCount
+    self.obstacle = obstacle
+  }
 }
 
 /// The requests of one source with one PASID, or without, in one transaction.
