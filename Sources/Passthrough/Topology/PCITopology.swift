@@ -1,4 +1,4 @@
-public import Hardware
+import Hardware
 public import PCIe
 public import VirtualIOMMU
 
