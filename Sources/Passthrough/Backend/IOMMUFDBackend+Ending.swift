@@ -11,8 +11,7 @@ extension IOMMUFDBackend {
       guard let hold = state.hold else { return }
       for case let pasid? in state.inPlace.keys {
         if let problem = Self.insist({ () throws(IOMMUError) in try Self.detach(hold.device, pasid)
-          })
-        {
+        }) {
           throw problem
         }
         remove(pasid, &state)
