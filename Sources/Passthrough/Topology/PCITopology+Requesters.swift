@@ -51,3 +51,16 @@ extension PCITopology {
       segment: bus.segment, bus: bus.number, devfn: function.device << 3 | function.function)
   }
 }
+
+extension PCITopology {
+  /// Whether a function is on a root bus.
+  public func isOnRootBus(_ function: FunctionID) -> Bool {
+    self[function].map { bridge(above: $0) == nil } ?? false
+  }
+
+  /// Whether a function's device has further functions, or was said to have.
+  public func isMultiFunction(_ function: FunctionID) -> Bool {
+    guard let at = self[function] else { return false }
+    return at.facts.isMultiFunction || hasSiblings(at)
+  }
+}

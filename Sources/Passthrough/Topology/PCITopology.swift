@@ -120,12 +120,12 @@ public struct PCITopology {
   /// Takes note that a function is another than before, such as a port whose ACS was turned on.
   ///
   /// - Parameters:
-  ///   - facts: What it is; its kind stays.
+  ///   - facts: What it is; a bridge stays the kind of bridge that it is.
   ///   - function: The function.
   public mutating func update(_ facts: PCIFunction, of function: FunctionID) {
-    guard let kind = functions[function.index]?.facts.kind else { return }
+    guard let old = self[function] else { return }
     var facts = facts
-    facts.kind = kind
+    if old.secondary != nil || facts.kind.hasSecondaryBus { facts.kind = old.facts.kind }
     functions[function.index]?.facts = facts
   }
 
@@ -146,6 +146,13 @@ public struct PCITopology {
     return PCIAddress(
       domain: UInt32(bus.segment), bus: bus.number, device: function.device,
       function: function.function)
+  }
+
+  /// Whether another function has the same device number.
+  func hasSiblings(_ function: Function) -> Bool {
+    functions.lazy.compactMap(\.self).contains {
+      $0.bus == function.bus && $0.device == function.device && $0.function != function.function
+    }
   }
 
   /// How reports call a function.
