@@ -11,7 +11,7 @@ extension GuestMemory {
   ) throws(RealiseError) -> RealisedParts {
     guard let kept = try bind(request) else {
       return RealisedParts(
-        kept: nil, attachment: Attachment(table: .foreign, reasons: [.noHostIOMMU(.foreign)]))
+        kept: nil, attachment: DeviceAttachment(table: .foreign, reasons: [.noHostIOMMU(.foreign)]))
     }
     let hardware: HardwareInformation?
     do throws(IOMMUError) {
@@ -56,7 +56,7 @@ extension GuestMemory {
     }
     return RealisedParts(
       kept: kept,
-      attachment: Attachment(
+      attachment: DeviceAttachment(
         table: .addressSpace(id: space.space.id), reasons: [.noHostIOMMU(.emulated)]),
       space: space)
   }
@@ -93,7 +93,7 @@ extension GuestMemory {
       support: vtd.map { FirstStageSupport(unit: $0) })
     return RealisedParts(
       kept: kept, backend: backend,
-      attachment: Attachment(
+      attachment: DeviceAttachment(
         table: .pageTable(id: parent.table.id, parent.table.options, isReused: isReused),
         reasons: reasons),
       hostDevice: Self.hostDevice(kept, hardware, request, backend))
@@ -130,7 +130,7 @@ extension GuestMemory {
 /// The flags that a device's page table must have, and why.
 struct TableNeeds: Hashable, Sendable {
   private(set) var flags: HWPTFlags = []
-  private(set) var reasons: [Attachment.Reason] = []
+  private(set) var reasons: [DeviceAttachment.Reason] = []
 
   /// Works out what both sides want.
   ///

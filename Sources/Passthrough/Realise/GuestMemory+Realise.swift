@@ -8,7 +8,7 @@ import VirtualIOMMU
 struct RealisedParts: ~Copyable {
   let kept: KeptDevice?
   var backend: IOMMUFDBackend?
-  var attachment: Attachment
+  var attachment: DeviceAttachment
   /// What a device without page tables is attached to.
   var space: DeviceSpace?
   var hostDevice: HostIOMMUDevice?

@@ -16,7 +16,7 @@ public struct RealisedDevice: ~Copyable {
   /// What the guest's IOMMU was told of the host; `nil` for a device without a host IOMMU.
   public let hostDevice: HostIOMMUDevice?
   /// How it is attached, and why.
-  public let attachment: Attachment
+  public let attachment: DeviceAttachment
   /// What the guest is shown of PASIDs, ATS and page requests, and why.
   public let synthesis: SynthesisDecision
   /// What carries out the guest's wishes; `nil` for a device without a host IOMMU.

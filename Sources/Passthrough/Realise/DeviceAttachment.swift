@@ -2,7 +2,7 @@ public import HostABI
 import Hardware
 
 /// How a device was attached, and why so.
-public struct Attachment: Hashable, Sendable {
+public struct DeviceAttachment: Hashable, Sendable {
   /// What the device goes through.
   public enum Table: Hashable, Sendable {
     /// A page table, with its number and how it was allocated; one that another device had made
@@ -41,7 +41,7 @@ public struct Attachment: Hashable, Sendable {
   public let reasons: [Reason]
 }
 
-extension Attachment: CustomStringConvertible {
+extension DeviceAttachment: CustomStringConvertible {
   /// The attachment in words.
   public var description: String {
     let what =
@@ -56,7 +56,7 @@ extension Attachment: CustomStringConvertible {
   }
 }
 
-extension Attachment.Reason: CustomStringConvertible {
+extension DeviceAttachment.Reason: CustomStringConvertible {
   /// The reason in words.
   public var description: String {
     switch self {
