@@ -61,7 +61,8 @@ struct RealiseTests {
     }
     #expect(registers.count == 6)
     // The guest's PASIDs come with its stream, so none needs to be attached.
-    #expect(mobile.synthesis.capability?.width == mobile.hostDevice?.pasidInfo.map { Int($0.width) })
+    #expect(
+      mobile.synthesis.capability?.width == mobile.hostDevice?.pasidInfo.map { Int($0.width) })
     let refusal = #expect(throws: BackendRefusal.self) {
       try mobile.wishes().setTranslation(.passThrough, for: try pasid(1))
     }

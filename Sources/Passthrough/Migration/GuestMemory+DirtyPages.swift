@@ -28,7 +28,8 @@ extension GuestMemory {
       .map { Untracked(table: $0.table.id) }
   }
 
-  /// Starts or stops tracking in all tables that can; starting forgets what was written before.
+  /// Starts or stops tracking in all tables that can, those of devices that come later too; starting
+  /// forgets what was written before.
   ///
   /// - Parameter isOn: Whether to track.
   /// - Throws: ``IOMMUError``; then no table tracks that did not before.
@@ -44,6 +45,7 @@ extension GuestMemory {
       if isOn { for kept in tracking.prefix(done) { try? kept.table.setDirtyTracking(false) } }
       throw error
     }
+    isTracking = isOn
   }
 
   /// Calls `body` with each run of pages that a device has written since the last time.

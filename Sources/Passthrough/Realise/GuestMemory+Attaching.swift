@@ -85,6 +85,9 @@ extension GuestMemory {
     do throws(IOMMUError) {
       (parent, isReused) = try space.pool.attach(
         kept.device, in: space.space, needing: needs.flags)
+      if isTracking, !isReused, parent.table.options.contains(.dirtyTracking) {
+        try parent.table.setDirtyTracking(true)
+      }
     } catch {
       throw .host(device: request.name, .attach, error)
     }

@@ -19,6 +19,8 @@ public final class GuestMemory: Sendable {
     /// Mapped regions, ascending.
     var regions: [GuestMemoryRegion] = []
     var spaces: [WeakSpace] = []
+    /// Whether tables that can track what devices write do so.
+    var isTracking = false
 
     var liveSpaces: [DeviceSpace] { spaces.compactMap(\.space) }
   }
@@ -171,6 +173,12 @@ extension GuestMemory {
       state.spaces.append(WeakSpace(space: made))
       return made
     }
+  }
+
+  /// Whether tables that can track what devices write do so.
+  var isTracking: Bool {
+    get { state.withLock { $0.isTracking } }
+    set { state.withLock { $0.isTracking = newValue } }
   }
 
   /// The page tables that devices are attached to, in all spaces.

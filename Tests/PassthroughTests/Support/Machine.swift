@@ -23,16 +23,17 @@ final class Machine {
   let start: UInt64
   static let memorySize: UInt64 = 4 << 20
 
+  private let failing: FailingKernel?
+
   init(
     _ iommu: FakeIOMMU = FakeIOMMU(), on host: SoftwareHost = .server(isStrict: true),
     failing number: Int = 0, with errno: LinuxErrno = .ENOMEM
   ) throws {
     self.host = host
-    process = host.makeProcess()
+    process = host.makeProcess(Credentials(lockedMemoryLimit: 64 << 20))
     self.iommu = iommu
-    let kernel: any HostKernel =
-      number == 0 ? process : FailingKernel(process, failing: number, with: errno)
-    memory = try GuestMemory(on: kernel)
+    failing = number == 0 ? nil : FailingKernel(process, failing: number, with: errno)
+    memory = try GuestMemory(on: failing ?? process)
     start = try process.allocate(Int(Self.memorySize), [.read, .write])
     rootBus = try topology.addRootBus(iommu: iommu)
     port = try topology.add(Self.rootPort, named: "rp0", on: rootBus, device: 1)
@@ -74,6 +75,12 @@ final class Machine {
 
   /// The number that the next object of the context gets: 2 when only the memory's own space exists.
   func nextObject() throws -> UInt32 { try IOAddressSpace(in: memory.context).id }
+
+  /// How many requests that can fail were made, when one was to fail.
+  var callCount: Int { failing?.callCount ?? 0 }
+
+  /// Whether every owner could destroy what it owned.
+  var hasNothingAbandoned: Bool { memory.context.abandonedObjects.isEmpty }
 }
 
 // MARK: The guest's tables
@@ -150,6 +157,7 @@ extension RealisedDevice {
     return backend
   }
 
-  /// Memory decode and bus mastering, as a guest's driver turns on.
-  mutating func enable() { writeConfig(6, .word, at: 4) }
+  /// Memory decode and bus mastering, as a guest's driver turns on; twice, because one request of
+  /// the kernel may be the one that fails.
+  mutating func enable() { for _ in 0..<2 { writeConfig(6, .word, at: 4) } }
 }
