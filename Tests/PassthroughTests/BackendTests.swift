@@ -87,7 +87,7 @@ struct BackendTests {
     let host = SoftwareHost.server()
     let process = host.makeProcess()
     let counting = FailingKernel(process, failing: 0)
-    let memory = try GuestMemory(on: counting)
+    let memory = try PassthroughMachine(on: counting)
     let start = try process.allocate(1 << 20, [.read, .write])
     try memory.map(
       GuestMemoryRegion(
@@ -167,7 +167,7 @@ struct BackendTests {
   private func callsToReplace(on host: SoftwareHost) throws -> Int {
     let process = host.makeProcess()
     let kernel = FailingKernel(process, failing: 0)
-    let memory = try GuestMemory(on: kernel)
+    let memory = try PassthroughMachine(on: kernel)
     let start = try process.allocate(Int(Machine.memorySize), [.read, .write])
     try memory.map(
       GuestMemoryRegion(

@@ -126,19 +126,19 @@ struct FailureTests {
         at: GuestPhysicalAddress(0x1000_0000), byteCount: 0x4000, .memory(address: pages))
       let address = mine.range.lowerBound.rawValue
       do {
-        try failing.memory.map(mine)
+        try failing.passthrough.map(mine)
         #expect(failing.read(0, address) == 0)
         do {
-          try failing.memory.unmap(mine.range)
+          try failing.passthrough.unmap(mine.range)
           #expect(failing.read(0, address) == nil)
         } catch {
           // As before: all devices reach it still.
           #expect(failing.read(0, address) == 0)
-          try failing.memory.unmap(mine.range)
+          try failing.passthrough.unmap(mine.range)
         }
       } catch {
         #expect(failing.read(0, address) == nil)
-        try failing.memory.map(mine)
+        try failing.passthrough.map(mine)
         #expect(failing.read(0, address) == 0)
       }
       second.unrealise()

@@ -89,7 +89,7 @@ struct DirtyPageTests {
     var device = try machine.realise(0)
     device.enable()
     let backend = try device.wishes()
-    #expect(machine.memory.untracked.isEmpty)
+    #expect(machine.passthrough.untracked.isEmpty)
     var expected: Set<UInt64> = []
     for number in 1...4 as ClosedRange<UInt32> {
       let root = 0x10_0000 + UInt64(number) << 16
@@ -97,7 +97,7 @@ struct DirtyPageTests {
         machine.firstStage(root, to: 0x20_0000 + UInt64(number) << 12), for: pasid(number))
     }
     // What was walked before tracking starts need not be told.
-    try machine.memory.trackDirtyPages(true)
+    try machine.passthrough.trackDirtyPages(true)
     for number in 1...4 as ClosedRange<UInt32> where seed >> (number - 1) & 1 == 1 {
       #expect(machine.write(0, 1, 0x7008, pasid: number))
       expected.insert(0x20_0000 + UInt64(number) << 12)
@@ -109,7 +109,7 @@ struct DirtyPageTests {
     expected.insert(0x3F_0000)
     func told() throws -> Set<UInt64> {
       var pages: Set<UInt64> = []
-      try machine.memory.forEachDirtyRun { run in
+      try machine.passthrough.forEachDirtyRun { run in
         for page in stride(from: run.lowerBound.rawValue, to: run.upperBound.rawValue, by: 4096) {
           pages.insert(page)
         }
@@ -126,12 +126,12 @@ struct DirtyPageTests {
   @Test("a device that comes while pages are tracked is tracked from the start")
   func hotPlug() throws {
     let machine = try Machine()
-    try machine.memory.trackDirtyPages(true)
+    try machine.passthrough.trackDirtyPages(true)
     var device = try machine.realise(0)
     device.enable()
     #expect(machine.write(0, 1, 0x3F_0000))
     var runs = 0
-    try machine.memory.forEachDirtyRun { run in
+    try machine.passthrough.forEachDirtyRun { run in
       runs += 1
       #expect(run.lowerBound == GuestPhysicalAddress(0x3F_0000))
     }
@@ -143,7 +143,7 @@ struct DirtyPageTests {
     let machine = try Machine(FakeIOMMU([.wantsNestingParent, .supportsPASID, .wantsPASIDAttach]))
     let device = try machine.realise(0)
     guard case .pageTable(let id, _, _) = device.attachment.table else { return }
-    #expect(machine.memory.untracked.map(\.table) == [id])
-    #expect(machine.memory.untracked.first?.description.contains("DIRTY_TRACKING") == true)
+    #expect(machine.passthrough.untracked.map(\.table) == [id])
+    #expect(machine.passthrough.untracked.first?.description.contains("DIRTY_TRACKING") == true)
   }
 }

@@ -78,11 +78,11 @@ struct RealiseTests {
         "vfio\(number)", from: .node("/dev/vfio/devices/vfio\(number)", token: token),
         at: try machine.place("vfio\(number)", device: device))
     }
-    let physical = try machine.memory.realise(request(4, 0, token), in: machine.topology)
+    let physical = try machine.passthrough.realise(request(4, 0, token), in: machine.topology)
     #expect(throws: RealiseError.self) {
-      _ = try machine.memory.realise(request(5, 1, nil), in: machine.topology)
+      _ = try machine.passthrough.realise(request(5, 1, nil), in: machine.topology)
     }
-    let virtual = try machine.memory.realise(request(5, 2, token), in: machine.topology)
+    let virtual = try machine.passthrough.realise(request(5, 2, token), in: machine.topology)
     #expect(virtual.hostDevice?.pasidInfo == physical.hostDevice?.pasidInfo)
     #expect(try virtual.wishes().parentOptions.contains(.pasid))
     try virtual.wishes().setTranslation(.passThrough, for: try pasid(9))
@@ -124,7 +124,7 @@ struct RealiseTests {
     let bare = try machine.topology.addRootBus(0x80)
     let place = try machine.topology.add(
       PCIFunction(.integratedEndpoint), named: "vfio2", on: bare, device: 0)
-    let d = try machine.memory.realise(
+    let d = try machine.passthrough.realise(
       DeviceRequest("vfio2", from: .node("/dev/vfio/devices/vfio2"), at: place),
       in: machine.topology)
     for attachment in [a.attachment, b.attachment, c.attachment, d.attachment] {
@@ -149,13 +149,13 @@ struct RealiseTests {
       PCIFunction(.endpoint), named: "vfio0", on: bus, device: 0)
     let request = DeviceRequest("vfio0", from: .node("/dev/vfio/devices/vfio0"), at: place)
     let error = #expect(throws: RealiseError.self) {
-      _ = try machine.memory.realise(request, in: machine.topology)
+      _ = try machine.passthrough.realise(request, in: machine.topology)
     }
     #expect(error?.description.contains("pci-bridge") == true)
     #expect(try machine.nextObject() == 2)
     // Without nesting nothing speaks against it, but PASIDs do not get there.
     machine.iommu.flags = [.supportsPASID, .wantsPASIDAttach]
-    let device = try machine.memory.realise(request, in: machine.topology)
+    let device = try machine.passthrough.realise(request, in: machine.topology)
     #expect(device.synthesis.reasons.first?.name == "path")
   }
 
@@ -167,7 +167,7 @@ struct RealiseTests {
     #expect(error == .refused(device: "vfio0", .addressWidth(host: 48, guest: 57, device: "vfio0")))
     #expect(error?.description.contains("57") == true)
     #expect(try machine.nextObject() == 2)
-    #expect(machine.memory.context.abandonedObjects.isEmpty)
+    #expect(machine.passthrough.context.abandonedObjects.isEmpty)
     #expect(machine.host.chargedPageCount == 0)
   }
 
@@ -192,7 +192,7 @@ struct RealiseTests {
     let machine = try Machine()
     let request = DeviceRequest(
       "legacy", from: .foreign(SampleDevice.sapphireRapidsDSA), at: try machine.place())
-    var device = try machine.memory.realise(request, in: machine.topology)
+    var device = try machine.passthrough.realise(request, in: machine.topology)
     #expect(device.hostDevice == nil && machine.iommu.devices.isEmpty)
     // This one shows a capability of its own.
     #expect(device.synthesis.pasids == .present(offset: 0x230))
@@ -207,7 +207,7 @@ struct RealiseTests {
     let rom = try machine.process.allocate(4096, [.read, .write])
     try machine.process.store([1, 2, 3, 4, 5, 6, 7, 8], rom)
     let place = GuestPhysicalAddress(0x1000_0000)
-    try machine.memory.map(
+    try machine.passthrough.map(
       GuestMemoryRegion(at: place, byteCount: 4096, .memory(address: rom), isReadOnly: true))
     var nested = try machine.realise(0)
     #expect(nested.attachment.reasons.contains(.omitsReadOnly))
@@ -220,25 +220,25 @@ struct RealiseTests {
     try plain.process.store([1, 2, 3, 4, 5, 6, 7, 8], page)
     var device = try plain.realise(0)
     device.enable()
-    try plain.memory.map(
+    try plain.passthrough.map(
       GuestMemoryRegion(at: place, byteCount: 4096, .memory(address: page), isReadOnly: true))
     #expect(plain.read(0, place.rawValue) == 0x0807_0605_0403_0201)
     #expect(!plain.write(0, 1, place.rawValue))
-    try plain.memory.unmap(place...GuestPhysicalAddress(place.rawValue + 4095))
+    try plain.passthrough.unmap(place...GuestPhysicalAddress(place.rawValue + 4095))
     #expect(plain.read(0, place.rawValue) == nil)
   }
 
   @Test("regions come and go whole, and never overlap")
   func regions() throws {
     let machine = try Machine()
-    let whole = try #require(machine.memory.regions.first).range
+    let whole = try #require(machine.passthrough.regions.first).range
     #expect(throws: GuestMemoryError.self) {
-      try machine.memory.map(
+      try machine.passthrough.map(
         GuestMemoryRegion(
           at: GuestPhysicalAddress(0x1000), byteCount: 0x1000, .memory(address: machine.start)))
     }
     #expect(throws: GuestMemoryError.self) {
-      try machine.memory.unmap(whole.lowerBound...GuestPhysicalAddress(0xFFF))
+      try machine.passthrough.unmap(whole.lowerBound...GuestPhysicalAddress(0xFFF))
     }
     for (start, count) in [(0, 0), (1, 4096), (0, 4097), (UInt64.max - 4095, 8192)]
       as [(UInt64, UInt64)]
@@ -248,8 +248,8 @@ struct RealiseTests {
           at: GuestPhysicalAddress(start), byteCount: count, .memory(address: 0))
       }
     }
-    try machine.memory.unmap(whole)
-    #expect(machine.memory.regions.isEmpty)
+    try machine.passthrough.unmap(whole)
+    #expect(machine.passthrough.regions.isEmpty)
   }
 
   @Test("two devices at one requester ID are one too many")
@@ -263,7 +263,7 @@ struct RealiseTests {
     same = try #require(other.requester(of: place)).id
     #expect(same == first.requester)
     let error = #expect(throws: RealiseError.self) {
-      _ = try machine.memory.realise(
+      _ = try machine.passthrough.realise(
         DeviceRequest("vfio4", from: .node("/dev/vfio/devices/vfio4"), at: place), in: other)
     }
     #expect(error == .refused(device: "vfio4", .taken(same)))

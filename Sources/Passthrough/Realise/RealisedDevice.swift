@@ -149,20 +149,34 @@ extension RealisedDevice {
 // MARK: Reset
 
 extension RealisedDevice {
-  /// Puts device, config space and attachments back to how they were when it was realised, as at a
-  /// reset of the whole machine.
+  /// Puts device and config space back to how they were when it was realised, as at a reset of the
+  /// whole machine.
   ///
-  /// PASIDs are detached, and requests without one pass through. A guest's own reset of the function
-  /// does not come here: it leaves alone what the IOMMU has.
+  /// PASIDs are detached and requests without one pass through; then the guest's IOMMU takes the
+  /// device anew, and puts in place what the guest's tables say by then. So it may be reset before or
+  /// after the device. A guest's own reset of the function does not come here: it leaves alone what
+  /// the IOMMU has.
   ///
-  /// - Throws: ``RealiseError`` when the host refuses.
+  /// - Throws: ``RealiseError`` when the host refuses, or the guest's IOMMU does.
   public mutating func reset() throws(RealiseError) {
     config.space.emulation.reset()
+    iommu?.remove(requester)
     do {
       try backend?.reset()
       if let kept, try kept.device.information().canReset { try kept.device.reset() }
     } catch {
+      try takeAnew()
       throw .host(device: name, .attach, error)
+    }
+    try takeAnew()
+  }
+
+  private func takeAnew() throws(RealiseError) {
+    guard let iommu, let hostDevice else { return }
+    do {
+      try iommu.add(hostDevice, at: requester)
+    } catch {
+      throw .refused(device: name, error)
     }
   }
 }

@@ -13,7 +13,7 @@ final class Machine {
   let host: SoftwareHost
   /// The program that the virtual machine runs in, past any kernel put in front of it.
   let process: SoftProcess
-  let memory: GuestMemory
+  let passthrough: PassthroughMachine
   let iommu: FakeIOMMU
   var topology = PCITopology()
   let rootBus: PCITopology.BusID
@@ -33,7 +33,7 @@ final class Machine {
     process = host.makeProcess(Credentials(lockedMemoryLimit: 64 << 20))
     self.iommu = iommu
     failing = number == 0 ? nil : FailingKernel(process, failing: number, with: errno)
-    memory = try GuestMemory(on: failing ?? process)
+    passthrough = try PassthroughMachine(on: failing ?? process)
     start = try process.allocate(Int(Self.memorySize), [.read, .write])
     rootBus = try topology.addRootBus(iommu: iommu)
     port = try topology.add(Self.rootPort, named: "rp0", on: rootBus, device: 1)
@@ -45,7 +45,7 @@ final class Machine {
     .rootPort, passesPrefixes: true, accessControl: AccessControl(offered: .offered))
 
   private func mapMemory() throws {
-    try memory.map(
+    try passthrough.map(
       GuestMemoryRegion(
         at: GuestPhysicalAddress(0), byteCount: Self.memorySize, .memory(address: start)))
   }
@@ -70,17 +70,17 @@ final class Machine {
   func realise(
     _ number: Int, device: UInt8 = 0, _ synthesis: SynthesisRequest = SynthesisRequest()
   ) throws -> RealisedDevice {
-    try memory.realise(try request(number, device: device, synthesis), in: topology)
+    try passthrough.realise(try request(number, device: device, synthesis), in: topology)
   }
 
   /// The number that the next object of the context gets: 2 when only the memory's own space exists.
-  func nextObject() throws -> UInt32 { try IOAddressSpace(in: memory.context).id }
+  func nextObject() throws -> UInt32 { try IOAddressSpace(in: passthrough.context).id }
 
   /// How many requests that can fail were made, when one was to fail.
   var callCount: Int { failing?.callCount ?? 0 }
 
   /// Whether every owner could destroy what it owned.
-  var hasNothingAbandoned: Bool { memory.context.abandonedObjects.isEmpty }
+  var hasNothingAbandoned: Bool { passthrough.context.abandonedObjects.isEmpty }
 }
 
 // MARK: The guest's tables

@@ -16,7 +16,7 @@ struct RealisedParts: ~Copyable {
   var iommu: (any GuestIOMMU)?
 }
 
-extension GuestMemory {
+extension PassthroughMachine {
   /// Gives a device to the guest.
   ///
   /// In this order, so that nothing asks for a fact before it exists: the flags of the guest's IOMMU,

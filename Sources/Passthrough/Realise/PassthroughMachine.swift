@@ -3,14 +3,14 @@ public import Hardware
 public import IOMMUClient
 import Synchronization
 
-/// A guest's memory as devices of the host reach it: one for each virtual machine.
+/// What a virtual machine has of the host: its iommufd context, and guest memory as devices reach it.
 ///
-/// It owns the iommufd context and its address spaces. The VMM tells it which guest-physical
+/// Devices are realised in it, with ``realise(_:in:)``. The VMM tells it which guest-physical
 /// addresses exist, before and after devices are realised; every address space follows. Memory is
 /// pinned once, however many devices there are, and only from the first device on.
 ///
 /// All calls may be made from several threads.
-public final class GuestMemory: Sendable {
+public final class PassthroughMachine: Sendable {
   private struct WeakSpace {
     weak var space: DeviceSpace?
   }
@@ -58,7 +58,7 @@ public final class GuestMemory: Sendable {
 
 // MARK: Changes
 
-extension GuestMemory {
+extension PassthroughMachine {
   /// Lets devices reach a region.
   ///
   /// - Parameter region: The region; it overlaps none that is mapped.
@@ -153,7 +153,7 @@ extension GuestMemory {
 
 // MARK: Spaces for devices
 
-extension GuestMemory {
+extension PassthroughMachine {
   /// Finds the space that devices without nested tables share, or makes one of a device's own.
   ///
   /// - Parameters:

@@ -4,7 +4,7 @@ import IOMMUClient
 import VirtualIOMMU
 
 /// Binding and attaching: steps that the kernel answers.
-extension GuestMemory {
+extension PassthroughMachine {
   /// Binds a device and attaches it as the guest's IOMMU and the host call for.
   func attach(
     _ request: DeviceRequest, for requester: Requester

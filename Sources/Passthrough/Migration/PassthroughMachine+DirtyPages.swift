@@ -6,7 +6,7 @@ public import IOMMUClient
 ///
 /// What a device writes through any of its PASIDs goes through the second stage at the end, so the
 /// bitmaps of the tables that guests' first stages stand on tell all of it.
-extension GuestMemory {
+extension PassthroughMachine {
   /// Why not every page that a device writes would be told.
   public struct Untracked: Hashable, Sendable, CustomStringConvertible {
     /// The page table that does not track.
