@@ -160,6 +160,7 @@ extension PassthroughMachine {
   ///   - isExclusive: Whether no other device shares it.
   ///   - omitsReadOnly: Whether regions that devices may only read are left out.
   /// - Returns: The space, with all memory mapped.
+  /// - Throws: ``IOMMUError``; then there is no new space.
   func space(isExclusive: Bool, omitsReadOnly: Bool) throws(IOMMUError) -> DeviceSpace {
     try state.withLock { (state) throws(IOMMUError) in
       state.spaces.removeAll { $0.space == nil }

@@ -5,8 +5,9 @@ public import Placement
 public struct SynthesisRequest: Sendable {
   /// Whether PASIDs are wanted at all.
   public var wantsPASID: Bool
-  /// Where the capability is to stand; without it a place is found. It is never moved, and a risky
-  /// place is used only when it is asked for here or pinned.
+  /// Where the capability is to stand; without it a place is found.
+  ///
+  /// It is never moved, and a risky place is used only when it is asked for here or pinned.
   public var offset: Int?
   /// The plan that every host of a fleet keeps (`passage plan`).
   public var pin: Pin?
