@@ -195,6 +195,19 @@ extension ConformanceSuite {
       b.equal(try c.unmap(ioas, 0, .max), 0, "bytes mapped afterwards")
     },
     ConformanceCase(
+      "with a table, memory up to the last page of all fails EOVERFLOW", 40, needs: .mock
+    ) { b in
+      let c = try b.context()
+      let (ioas, _) = try c.ioasWithDevice()
+      let lastPage = 0 &- 4096 as UInt64
+      b.fails(.EOVERFLOW, "half of the last page") { try c.map(ioas, lastPage, 2048) }
+      b.fails(.EOVERFLOW, "a page and half of the last one") {
+        try c.map(ioas, lastPage - 4096, 6144)
+      }
+      b.fails(.EFAULT, "the page before") { try c.map(ioas, lastPage - 4096, 4096) }
+      b.equal(try c.unmap(ioas, 0, .max), 0, "bytes mapped afterwards")
+    },
+    ConformanceCase(
       "with a table of a VFIO device, memory that is not there fails EFAULT", 40, 41, needs: .vfio
     ) { b in
       let c = try b.context()
