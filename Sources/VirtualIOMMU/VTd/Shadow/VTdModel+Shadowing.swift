@@ -173,7 +173,7 @@ extension VTdModel {
     let width = min(context.pasidWidth, tables.features.pasidWidth)
     let count = 1 << max(0, width - 6)
     var bytes: [UInt8] = []
-    swap(&bytes, &buffer)
+    swap(&bytes, &tableBuffer)
     for first in stride(from: 0, to: count, by: 512) {
       let part = min(512, count - first)
       let place = GuestPhysicalAddress(context.directory.rawValue &+ UInt64(first) &* 8)
@@ -198,7 +198,7 @@ extension VTdModel {
         }
       }
     }
-    swap(&bytes, &buffer)
+    swap(&bytes, &tableBuffer)
   }
 
   private func read(

@@ -34,9 +34,9 @@ extension VTdModel {
     }
     // The model's own buffer, taken out so that both can change.
     var bytes: [UInt8] = []
-    swap(&bytes, &buffer)
+    swap(&bytes, &queueBuffer)
     let problem = run(queue, &head, to: tail, &bytes)
-    swap(&bytes, &buffer)
+    swap(&bytes, &queueBuffer)
     finishInvalidations()
     registers[wide: VTdRegister.queueHead] = head
     if let problem {

@@ -28,8 +28,10 @@ struct VTdModel: ~Copyable {
   var listeners: [any VTdCacheListener] = []
   var shadow = VTdShadow()
   var log = VTdEventLog()
-  /// Where descriptors and tables are read to, a page at a time.
-  var buffer = [UInt8](repeating: 0, count: 4096)
+  /// Where descriptors are read to, a page at a time.
+  var queueBuffer = [UInt8](repeating: 0, count: 4096)
+  /// Where tables are read to, which a descriptor may ask for.
+  var tableBuffer = [UInt8](repeating: 0, count: 4096)
 
   init(
     _ configuration: VTdConfiguration, memory: GuestMemory, interrupts: any MessageInterrupts

@@ -1,5 +1,4 @@
 public import Hardware
-
 import Synchronization
 
 /// A VT-d unit as a guest programs it: registers, queues, tables, faults.
