@@ -43,7 +43,7 @@ extension VTdModel {
   /// the guest has taken away can be reached.
   private mutating func invalidate(_ index: Int) {
     let (device, pasid) = (Int(shadow.attachments[index].device), shadow.attachments[index].pasid)
-    guard let backend = shadow.devices[device]?.backend else { return }
+    guard let backend = shadow.backends[device] else { return }
     do {
       try backend.invalidate(shadow.batch.span, of: pasid)
     } catch {

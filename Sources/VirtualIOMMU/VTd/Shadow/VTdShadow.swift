@@ -55,6 +55,8 @@ struct VTdShadow {
   }
 
   var devices: [Device?] = []
+  /// Their backends alone, for calls that come by the million.
+  private(set) var backends: [(any DeviceBackend)?] = []
   private var bySource: [UInt16: Int32] = [:]
 
   var attachments: [Attachment] = []
@@ -93,7 +95,13 @@ struct VTdShadow {
     let source = device.requester.sourceID
     guard bySource[source] == nil else { return nil }
     let index = devices.firstIndex { $0 == nil } ?? devices.count
-    if index == devices.count { devices.append(device) } else { devices[index] = device }
+    if index == devices.count {
+      devices.append(device)
+      backends.append(device.backend)
+    } else {
+      devices[index] = device
+      backends[index] = device.backend
+    }
     bySource[source] = Int32(index)
     return index
   }
@@ -106,6 +114,7 @@ struct VTdShadow {
     for attachment in device.attachments.values { free(attachment) }
     if device.own >= 0 { free(device.own) }
     devices[Int(index)] = nil
+    backends[Int(index)] = nil
   }
 
   func respond(_ response: PageGroupResponse, to source: UInt16) {
