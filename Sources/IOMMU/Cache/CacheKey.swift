@@ -14,7 +14,8 @@ struct CacheKey: Hashable, Sendable, BitwiseCopyable {
   /// What is mixed into the choice of a set.
   ///
   /// ASIDs take part, so that processes with the same addresses do not share sets; PASIDs do not,
-  /// since a table is invalidated for all of them.
+  /// since a table is invalidated for all of them. A guest's VT-d domain holds tables of many PASIDs,
+  /// which therefore stand here as ASIDs do.
   let seed: UInt64
   /// Where the generations of the tag and of the whole key stand.
   let tagSlot: Int

@@ -162,6 +162,29 @@ public final class IOTLB: Sendable {
     keyGenerations.add(1, at: CacheKey(tag: tag, .asid, UInt32(asid)).keySlot)
   }
 
+  /// Forgets all translations of a guest's VT-d domain for one PASID.
+  ///
+  /// - Parameters:
+  ///   - tag: The tag of contexts whose table is ``TranslationTable/vtdGuest(_:)`` with a first stage.
+  ///   - process: The PASID.
+  /// - Complexity: O(1).
+  public func invalidate(tag: UInt32, process: PASID) {
+    keyGenerations.add(1, at: CacheKey(tag: tag, .asid, process.rawValue).keySlot)
+  }
+
+  /// Forgets the translations of a guest's VT-d domain for one PASID and a range.
+  ///
+  /// - Parameters:
+  ///   - tag: The tag of contexts whose table is ``TranslationTable/vtdGuest(_:)`` with a first stage.
+  ///   - process: The PASID.
+  ///   - iova: An address in the first page.
+  ///   - pageCount: How many pages of 4 KiB; what goes beyond 2^64 is nothing.
+  /// - Complexity: O(pages), at most O(capacity).
+  public func invalidate(tag: UInt32, process: PASID, from iova: IOVA, pageCount: UInt64) {
+    let key = CacheKey(tag: tag, .asid, process.rawValue)
+    remove(from: iova, pageCount, seededBy: key) { $0 == key.word }
+  }
+
   /// Forgets the translations of a tag for a range, with every PASID and without.
   ///
   /// Entries with an ASID stay; see ``invalidate(tag:asid:from:pageCount:)``.

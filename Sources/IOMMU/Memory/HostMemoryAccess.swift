@@ -61,6 +61,22 @@ public enum HostMemory {
     store(value, at: address.address)
   }
 
+  /// Stores an aligned 32-bit word into a pinned page at once.
+  package static func store32(_ value: UInt32, at address: HostAddress) {
+    precondition(address.isDirect && address.rawValue & 3 == 0, "not an aligned direct address")
+    // The page is pinned and the address aligned, see above.
+    unsafe UnsafePointer<Atomic<UInt32>>(bitPattern: UInt(address.address))
+      .unsafelyUnwrapped.pointee.store(value, ordering: .releasing)
+  }
+
+  /// Replaces an aligned word of a pinned page if it still holds `expected`.
+  package static func compareExchange(
+    at address: HostAddress, _ expected: UInt64, _ desired: UInt64
+  ) -> Bool {
+    precondition(address.isDirect && address.rawValue & 7 == 0, "not an aligned direct address")
+    return compareExchange(address.address, expected, desired)
+  }
+
   /// Copies between two ranges of pinned pages; they may overlap.
   @inline(__always)
   static func copy(_ count: Int, from source: UInt64, to target: UInt64) {

@@ -21,7 +21,7 @@ public final class PagingTable: Sendable {
   /// Whose fault codes a request that goes through this table alone gets.
   public let dialect: FaultDialect
   /// Who answers for pages of other spaces, if anyone.
-  let foreign: (any ForeignMemory)?
+  package let foreign: (any ForeignMemory)?
   let root: UInt64
   let topShift: UInt64
   let isTracking = Atomic<Bool>(false)

@@ -50,7 +50,8 @@ extension SMMUStreamTable {
       pageShift: pageShift)
     let request = WalkRequest(
       iova: IOVA(place.address), access: access, isUpdating: updating)
-    let result = NestedWalk<VMSAv8Format>.run(request, from: start, parameters, through: parent)
+    let result = NestedWalk<VMSAv8Format, HostStage<VMSAv8Format>>.run(
+      request, from: start, parameters, through: HostStage(parent))
     guard case .fault(let fault) = result else { return result }
     let handling = fault.stage == .second ? [.isRecorded, .aborts] : descriptor.handling
     return .fault(

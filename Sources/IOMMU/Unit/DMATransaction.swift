@@ -38,5 +38,5 @@ public struct DMATransaction: ~Copyable {
 extension TranslationUnit {
   /// Begins a transaction, which ends with the value; the caller keeps the unit for so long.
   @usableFromInline
-  func begin() -> DMATransaction { DMATransaction(Lent(self), slot: slots.enter()) }
+  package func begin() -> DMATransaction { DMATransaction(Lent(self), slot: slots.enter()) }
 }

@@ -8,6 +8,8 @@ public enum TranslationTable: Sendable {
   case paging(PagingTable)
   /// A guest's VT-d first stage over a paging domain.
   case vtdNested(VTdNestedTable)
+  /// Whatever a guest's VT-d entry says, all of it in the guest's memory.
+  case vtdGuest(VTdGuestTable)
   /// A guest's SMMUv3 stream over a paging domain.
   case smmuStream(SMMUStreamTable)
 
@@ -28,6 +30,7 @@ public enum TranslationTable: Sendable {
           in: .configuration, at: iova, handling: dialect == .smmuv3 ? .aborts : []))
     case .paging(let table): table.walk(iova, access, updating: updating)
     case .vtdNested(let table): table.walk(iova, access, updating: updating)
+    case .vtdGuest(let table): table.walk(iova, access, updating: updating)
     case .smmuStream: preconditionFailure("streams are translated by way of their descriptors")
     }
   }
@@ -66,6 +69,8 @@ public struct TranslationContext: Sendable {
     // A paging domain translates alike for all PASIDs, so units keep it once.
     if case .vtdNested = table, let pasid {
       key = CacheKey(tag: tag, .pasid, pasid.rawValue)
+    } else if case .vtdGuest(let guest) = table, guest.isTaggedByPASID, let pasid {
+      key = CacheKey(tag: tag, .asid, pasid.rawValue)
     } else {
       key = CacheKey(tag: tag)
     }

@@ -31,6 +31,8 @@ enum VTdFirstStageFormat: FirstStageFormat {
     let options: VTdNestedTable.Options
     /// Address bits from the unit's host address width up to 51.
     let reserved: UInt64
+    /// The size of the largest page as a power of two: 30, or 21 without pages of 1 GiB.
+    var largest: UInt64 = 30
   }
 
   static var fetchReason: FaultReason { .vtd(.firstStageEntryFetch) }
@@ -52,7 +54,7 @@ enum VTdFirstStageFormat: FirstStageFormat {
     }
     // Large pages exist at 2 MiB and 1 GiB; bit 12 of such an entry is a memory type bit.
     let low = isLeaf ? ((1 << shift) &- 1) & ~0x1FFF as UInt64 : 0
-    guard raw & (parameters.reserved | low) == 0, !isLeaf || shift <= 30 else {
+    guard raw & (parameters.reserved | low) == 0, !isLeaf || shift <= parameters.largest else {
       return .refused(.vtd(.firstStageReserved), isCurable: false)
     }
     let isPrivileged = access.contains(.privileged)

@@ -84,8 +84,8 @@ public final class VTdNestedTable: Sendable {
     guard top == 0 || top == -1 else {
       return .fault(TranslationFault(.vtd(.notCanonical), in: .first, at: iova))
     }
-    return NestedWalk<VTdFirstStageFormat>.run(
+    return NestedWalk<VTdFirstStageFormat, HostStage<VTdFirstStageFormat>>.run(
       WalkRequest(iova: iova, access: access, isUpdating: updating), from: start, parameters,
-      through: parent)
+      through: HostStage(parent))
   }
 }

@@ -1,0 +1,268 @@
+import Hardware
+
+/// What the backends of the devices have in place, and what the guest has told to forget of it.
+///
+/// A table of attachments, found by device and PASID, and by domain and PASID as invalidations name
+/// them. It calls no backend except to pass answers on; ``VTdModel`` brings it to what the guest's
+/// tables say.
+struct VTdShadow {
+  /// A device behind the unit.
+  struct Device {
+    let requester: RequesterID
+    /// What the operator calls it.
+    let name: String
+    /// What carries out the guest's wishes; `nil` for an emulated device.
+    let backend: (any DeviceBackend)?
+    /// The ATC of an emulated device.
+    let deviceTLB: (any VTdDeviceTLB)?
+    /// The context entry that holds until the guest says that it changed.
+    var context: VTdContextEntry?
+    /// Whether the context entry is to be read again.
+    var needsContext = false
+    /// The attachment of the RID, -1 for none.
+    var own: Int32 = -1
+    /// The attachments of PASIDs.
+    var attachments: [UInt32: Int32] = [:]
+  }
+
+  /// What a backend has in place for the RID or a PASID of a device.
+  struct Attachment {
+    var device: Int32
+    /// The PASID; `nil` for the RID.
+    var pasid: PASID?
+    /// What the guest's invalidations call it by: domain and PASID of the entry.
+    var key: UInt64
+    var translation: GuestTranslation
+    /// The round of synchronising that found it last.
+    var round: UInt32
+    /// The next attachment with the same key, -1 for none.
+    var next: Int32 = -1
+    /// What waits to be forgotten, first and last in ``VTdShadow/pending``; -1 for nothing.
+    var firstPending: Int32 = -1
+    var lastPending: Int32 = -1
+  }
+
+  /// A range to be forgotten, in a list of its attachment.
+  struct Pending {
+    var range: FirstStageInvalidation
+    var next: Int32
+  }
+
+  var devices: [Device?] = []
+  private var bySource: [UInt16: Int32] = [:]
+
+  var attachments: [Attachment] = []
+  private var freeAttachments: [Int32] = []
+  /// First stages by domain and PASID: where the list of those that share it starts.
+  private var byKey: [UInt64: Int32] = [:]
+  /// What was looked up last.
+  private var lastKey: UInt64 = .max
+  private var lastFound: Int32 = -1
+
+  // What was told to forget since the last time that everything was brought in order. No list is
+  // longer than the guest's queue, since order is made at the end of each drive.
+  var pending: [Pending] = []
+  var withPending: [Int32] = []
+  var forgetsAll = false
+  var forgottenDomains: Set<UInt16> = []
+
+  var needsContexts = false
+  var needsAllPASIDs = false
+  var staleDomains: Set<UInt16> = []
+  var stalePASIDs: [PASID] = []
+  /// Counts rounds of synchronising.
+  var round: UInt32 = 0
+  /// PASIDs that a walk through a directory found.
+  var found: [PASID] = []
+  /// What one call of a backend carries.
+  var batch: [FirstStageInvalidation] = []
+
+  // MARK: Devices
+
+  func index(of source: UInt16) -> Int? { bySource[source].map(Int.init) }
+
+  func deviceTLB(at source: UInt16) -> (any VTdDeviceTLB)? {
+    index(of: source).flatMap { devices[$0]?.deviceTLB }
+  }
+
+  /// - Returns: The device's index, or `nil` when another is at its requester ID.
+  mutating func add(_ device: Device) -> Int? {
+    let source = device.requester.sourceID
+    guard bySource[source] == nil else { return nil }
+    let index = devices.firstIndex { $0 == nil } ?? devices.count
+    if index == devices.count { devices.append(device) } else { devices[index] = device }
+    bySource[source] = Int32(index)
+    return index
+  }
+
+  /// Forgets a device and all that it has, without a call.
+  mutating func remove(_ source: UInt16) {
+    guard let index = bySource.removeValue(forKey: source), let device = devices[Int(index)] else {
+      return
+    }
+    for attachment in device.attachments.values { free(attachment) }
+    if device.own >= 0 { free(device.own) }
+    devices[Int(index)] = nil
+  }
+
+  func respond(_ response: PageGroupResponse, to source: UInt16) {
+    guard let index = index(of: source), let device = devices[index] else { return }
+    device.backend?.respond(response)
+    device.deviceTLB?.respond(response)
+  }
+
+  // MARK: Attachments
+
+  static func key(_ domain: UInt16, _ pasid: PASID) -> UInt64 {
+    UInt64(domain) << 20 | UInt64(pasid.rawValue)
+  }
+
+  func attachment(of device: Int, _ pasid: PASID?) -> Int? {
+    guard let found = devices[device] else { return nil }
+    guard let pasid else { return found.own < 0 ? nil : Int(found.own) }
+    return found.attachments[pasid.rawValue].map(Int.init)
+  }
+
+  /// Notes what a backend has in place now.
+  mutating func attach(
+    _ device: Int, _ pasid: PASID?, _ translation: GuestTranslation, key: UInt64
+  ) {
+    let index: Int
+    if let existing = attachment(of: device, pasid) {
+      index = existing
+      unlink(Int32(index))
+    } else {
+      let new = Attachment(
+        device: Int32(device), pasid: pasid, key: key, translation: translation, round: round)
+      if let free = freeAttachments.popLast() {
+        index = Int(free)
+        attachments[index] = new
+      } else {
+        index = attachments.count
+        attachments.append(new)
+      }
+      if let pasid {
+        devices[device]?.attachments[pasid.rawValue] = Int32(index)
+      } else {
+        devices[device]?.own = Int32(index)
+      }
+    }
+    attachments[index].key = key
+    attachments[index].translation = translation
+    link(Int32(index))
+  }
+
+  /// Notes that a backend has nothing in place any more.
+  mutating func detach(_ device: Int, _ pasid: PASID?) {
+    guard let index = attachment(of: device, pasid) else { return }
+    if let pasid {
+      devices[device]?.attachments[pasid.rawValue] = nil
+    } else {
+      devices[device]?.own = -1
+    }
+    free(Int32(index))
+  }
+
+  private mutating func free(_ index: Int32) {
+    unlink(index)
+    // What the host detached it has also forgotten.
+    attachments[Int(index)].firstPending = -1
+    attachments[Int(index)].device = -1
+    freeAttachments.append(index)
+  }
+
+  private mutating func link(_ index: Int32) {
+    guard case .firstStage = attachments[Int(index)].translation else { return }
+    let key = attachments[Int(index)].key
+    attachments[Int(index)].next = byKey[key] ?? -1
+    byKey[key] = index
+    lastKey = .max
+  }
+
+  private mutating func unlink(_ index: Int32) {
+    guard case .firstStage = attachments[Int(index)].translation else { return }
+    let key = attachments[Int(index)].key
+    lastKey = .max
+    let after = attachments[Int(index)].next
+    attachments[Int(index)].next = -1
+    guard var at = byKey[key] else { return }
+    if at == index {
+      byKey[key] = after < 0 ? nil : after
+      return
+    }
+    // As long as there are devices that share the PASID.
+    while at >= 0 {
+      let next = attachments[Int(at)].next
+      if next == index {
+        attachments[Int(at)].next = after
+        return
+      }
+      at = next
+    }
+  }
+
+  // MARK: Invalidations
+
+  /// Notes what the guest told to forget.
+  @inline(__always)
+  mutating func note(_ what: VTdCacheInvalidation) {
+    if case .pasidPages(let range, let pasid, let domain) = what {
+      note(range, Self.key(domain, pasid))
+    } else {
+      noteOther(what)
+    }
+  }
+
+  @inline(__always)
+  private mutating func note(_ range: FirstStageInvalidation, _ key: UInt64) {
+    if key != lastKey {
+      lastFound = byKey[key] ?? -1
+      lastKey = key
+    }
+    var at = lastFound
+    while at >= 0 {
+      let place = Int32(truncatingIfNeeded: pending.count)
+      pending.append(Pending(range: range, next: -1))
+      if attachments[Int(at)].firstPending < 0 {
+        attachments[Int(at)].firstPending = place
+        withPending.append(at)
+      } else {
+        pending[Int(attachments[Int(at)].lastPending)].next = place
+      }
+      attachments[Int(at)].lastPending = place
+      at = attachments[Int(at)].next
+    }
+  }
+
+  @inline(never)
+  private mutating func noteOther(_ what: VTdCacheInvalidation) {
+    switch what {
+    case .allContexts, .contexts:
+      // Context entries of scalable mode have no domain, so that any may be meant.
+      for index in devices.indices { devices[index]?.needsContext = true }
+      needsContexts = true
+    case .context(let source, let mask, _):
+      for index in devices.indices {
+        guard let own = devices[index]?.requester.sourceID, (own ^ source) & ~mask == 0 else {
+          continue
+        }
+        devices[index]?.needsContext = true
+        needsContexts = true
+      }
+    case .allPASIDs: needsAllPASIDs = true
+    case .pasids(let domain): staleDomains.insert(domain)
+    case .pasid(let pasid, _): stalePASIDs.append(pasid)
+    case .allTranslations: forgetsAll = true
+    // A second stage under the range may be under any address of a first stage.
+    case .translations(let domain), .pages(_, let domain): forgottenDomains.insert(domain)
+    case .pasidPages, .allInterrupts, .interrupts: break
+    }
+  }
+
+  /// Everything may have changed.
+  mutating func markAll() {
+    for index in devices.indices { devices[index]?.needsContext = true }
+    needsContexts = true
+    needsAllPASIDs = true
+  }
+}
