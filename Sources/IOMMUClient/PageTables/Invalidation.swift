@@ -54,35 +54,44 @@ extension HardwarePageTable {
   ///   effect. Those after it did not.
   @discardableResult
   public func invalidate(_ ranges: [VTdInvalidationRange]) throws(IOMMUError) -> Int {
+    try invalidate(count: ranges.count) { ranges[$0] }
+  }
+
+  /// Makes the IOMMU and the devices' own caches forget parts of a nested table, one after the
+  /// other as they are asked for, so that nobody has to gather them in an array first.
+  ///
+  /// - Parameters:
+  ///   - count: How many parts.
+  ///   - range: Gives the part of an index; called once for each, in order.
+  /// - Returns: How many entries were handled: all of them.
+  /// - Throws: ``IOMMUError``, as ``invalidate(_:)``.
+  /// - Complexity: O(count); one allocation for some thousand entries.
+  @discardableResult
+  public func invalidate(
+    count: Int, _ range: (Int) -> VTdInvalidationRange
+  ) throws(IOMMUError) -> Int {
     try object.invalidate(
-      ranges.count, InvalidateDataType.vtdStage1, entrySize: VTdInvalidation.byteCount
-    ) { index, bytes in
-      let range = ranges[index]
-      bytes.append(little: range.address.rawValue)
-      bytes.append(little: range.pageCount)
-      bytes.append(little: UInt32(range.leavesOnly ? 1 : 0))
-      bytes.append(little: UInt32(0))
+      count, InvalidateDataType.vtdStage1, entrySize: VTdInvalidation.byteCount
+    ) { index in
+      let range = range(index)
+      return [range.address.rawValue, range.pageCount, range.leavesOnly ? 1 : 0]
     }
   }
 }
 
 extension KernelObject {
   /// Sends entries to a nested table or a virtual IOMMU, as many at a time as fit into scratch
-  /// memory.
+  /// memory; each is two or three words.
   func invalidate(
-    _ count: Int, _ type: UInt32, entrySize: Int, _ append: (Int, inout [UInt8]) -> Void
+    _ count: Int, _ type: UInt32, entrySize: Int, _ words: (Int) -> InlineArray<3, UInt64>
   ) throws(IOMMUError) -> Int {
     guard count > 0 else { return 0 }
     let step = ScratchPool.blockSize / entrySize
     return try context.scratch.with(ScratchPool.blockSize) { (scratch) throws(IOMMUError) in
       var done = 0
-      var bytes: [UInt8] = []
-      bytes.reserveCapacity(min(count, step) * entrySize)
       while done < count {
         let end = min(count, done + step)
-        bytes.removeAll(keepingCapacity: true)
-        for index in done..<end { append(index, &bytes) }
-        try scratch.store(bytes)
+        try scratch.store(Self.bytes(done..<end, entrySize: entrySize, words))
         var argument = InvalidateArgument()
         argument.hwptID = id
         argument.dataAddress = scratch.address
@@ -108,5 +117,20 @@ extension KernelObject {
       }
       return done
     }
+  }
+
+  /// Entries as they stand in memory, each of the first words that it has.
+  private static func bytes(
+    _ range: Range<Int>, entrySize: Int, _ words: (Int) -> InlineArray<3, UInt64>
+  ) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: range.count * entrySize)
+    var span = bytes.mutableSpan
+    var at = 0
+    for index in range {
+      let entry = words(index)
+      for word in 0..<entrySize / 8 { span.storeLittle(entry[word], at: at + 8 * word) }
+      at += entrySize
+    }
+    return bytes
   }
 }

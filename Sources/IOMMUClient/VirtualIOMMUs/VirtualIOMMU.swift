@@ -130,9 +130,6 @@ extension VirtualIOMMU {
   public func invalidate(_ commands: [SMMUv3Command]) throws(IOMMUError) -> Int {
     try object.invalidate(
       commands.count, InvalidateDataType.armSMMUv3, entrySize: SMMUv3Invalidation.byteCount
-    ) { index, bytes in
-      bytes.append(little: commands[index].word0)
-      bytes.append(little: commands[index].word1)
-    }
+    ) { [commands[$0].word0, commands[$0].word1, 0] }
   }
 }

@@ -1,0 +1,4 @@
+import VirtualIOMMU
+
+/// A first stage as the guest's IOMMU decoded it; IOMMUClient has a type of the same name.
+typealias GuestFirstStage = VTdFirstStage
