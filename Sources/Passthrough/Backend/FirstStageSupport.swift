@@ -7,7 +7,11 @@ import VirtualIOMMU
 /// Linux judges these only when a table is attached, and on VT-d it has taken the old one out of the
 /// hardware by then. So they are judged here first, while the old one is in use.
 struct FirstStageSupport: Hashable, Sendable {
+<<<<<<< HEAD
   let unit: VTdHardware
+=======
+  let unit: VTdHardware
+>>>>>>> 56abaa54546d9be403b19441f7cc56be06c3d730
 
   /// Why the unit cannot translate a first stage; `nil` when it can.
   func refusal(of stage: GuestFirstStage) -> String? {
