@@ -70,6 +70,8 @@ struct UnitTests {
     #expect(backend.parentOptions == [.nestParent, .pasid, .dirtyTracking])
 
     // Linux's order: PASID, ATS, PRI in config space, then the tables.
+    let requester = RequesterID(bus: 1, devfn: 0)
+    #expect(device.requester == requester)
     let control = try #require(device.synthesis.offset) + 6
     #expect(device.writeConfig(7, .word, at: control).changes.pasidControl?.new.isEnabled == true)
     device.writeConfig(0x8000, .word, at: try #require(device.synthesis.ats.offset) + 6)
@@ -79,9 +81,9 @@ struct UnitTests {
     #expect(driver.boot())
     // No context entry yet: nothing gets through.
     #expect(machine.read(0x7000) == nil)
-    let directory = driver.context(device.requester)
+    let directory = driver.context(requester)
     driver.entry(0, directory, root: nil)
-    let context: (UInt64, UInt64) = (1 | 3 << 4 | UInt64(device.requester.sourceID) << 32, 0)
+    let context: (UInt64, UInt64) = (1 | 3 << 4 | UInt64(requester.sourceID) << 32, 0)
     #expect(driver.submit([context]))
     driver[0x7000] = 99
     #expect(machine.read(0x7000) == 99 && machine.read(0x7000, pasid: 5) == nil)
@@ -109,7 +111,7 @@ struct UnitTests {
     #expect(driver[driver.requests] >> 32 & 0xFFFFF == 6)
     #expect(driver[driver.requests + 8] == 0x9000 | 3 << 3 | 2 | 4)
     driver.map(0x9000, to: processes[2].page, root: processes[1].root)
-    let answer = 9 | 1 << 4 | UInt64(device.requester.sourceID) << 16 | 6 << 32
+    let answer = 9 | 1 << 4 | UInt64(requester.sourceID) << 16 | 6 << 32
     #expect(driver.submit([(answer, 3 << 3)]))
     let heard = machine.host.endpoints[0].takeResponses()
     #expect(heard.map(\.code) == [.success] && heard.first?.group == 3)
