@@ -31,6 +31,7 @@ let package = Package(
         .product(name: "PCIe", package: "Passage"),
         .product(name: "Placement", package: "Passage"),
         .product(name: "SoftHost", package: "Passage"),
+        .product(name: "VirtualIOMMU", package: "Passage"),
       ],
       swiftSettings: settings),
   ]

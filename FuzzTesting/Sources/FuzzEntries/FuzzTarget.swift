@@ -16,6 +16,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case guestTables = "GuestTables"
   /// Programs of system calls on a software host.
   case requestDoor = "RequestDoor"
+  /// A guest's use of a VT-d unit: registers, queues, tables.
+  case unitDoor = "UnitDoor"
 
   /// Checks the target's properties on an input.
   ///
@@ -30,6 +32,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .jsonFiles: JSONFilesEntry.run(bytes)
     case .guestTables: GuestTablesEntry.run(bytes)
     case .requestDoor: RequestDoorEntry.run(bytes)
+    case .unitDoor: UnitDoorEntry.run(bytes)
     }
   }
 }

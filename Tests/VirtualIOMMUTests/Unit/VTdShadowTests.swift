@@ -136,6 +136,26 @@ struct VTdShadowTests {
     #expect(backend.takeCalls() == [.remove(nil)])
   }
 
+  @Test("a context entry may name another PASID for the RID")
+  func ridPASID() throws {
+    let features = VTdConfiguration.passthroughFeatures.union(.ridPASID)
+    let (guest, backend, directory) = try running(VTdConfiguration(features: features))
+    guest.writeEntry(5, directory, root: 0xA000)
+    guest.submit([.pasidCache(5)])
+    _ = backend.takeCalls()
+    guest[guest.contextPlace(UnitGuest.requester) + 8] = 5
+    guest.submit([.context(0x110)])
+    #expect(
+      backend.takeCalls() == [
+        .set(stage(0xA000), nil), .remove(.number(5)), .set(stage(0x9000), .number(0)),
+      ])
+    guest.submit([.pasidAll(5)])
+    #expect(backend.takeCalls() == [.invalidate([.everything], nil)])
+    guest.clearEntry(5, directory)
+    guest.submit([.pasidCache(5)])
+    #expect(backend.takeCalls() == [.remove(nil)])
+  }
+
   @Test("a context's change is seen when the guest tells of the device")
   func contexts() throws {
     let (guest, backend, directory) = try running()

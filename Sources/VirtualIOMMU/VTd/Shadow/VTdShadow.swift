@@ -25,17 +25,23 @@ struct VTdShadow {
     var attachments: [UInt32: Int32] = [:]
   }
 
+  /// The domain of an entry, and the PASID that it was found by, which the RID has as well.
+  struct Key: Hashable {
+    var domain: UInt16
+    var pasid: PASID?
+  }
+
   /// What a backend has in place for the RID or a PASID of a device.
   struct Attachment {
     var device: Int32
     /// The PASID; `nil` for the RID.
     var pasid: PASID?
-    /// What the guest's invalidations call it by: domain and PASID of the entry.
-    var key: UInt64
+    /// What the guest's invalidations call it by.
+    var key: Key
     var translation: GuestTranslation
     /// The round of synchronising that found it last.
     var round: UInt32
-    /// The next attachment with the same key, -1 for none.
+    /// The next attachment with the same PASID in its key, -1 for none.
     var next: Int32 = -1
     /// What waits to be forgotten, first and last in ``VTdShadow/pending``; -1 for nothing.
     var firstPending: Int32 = -1
@@ -49,15 +55,14 @@ struct VTdShadow {
   }
 
   var devices: [Device?] = []
+  /// Their backends alone, for calls that come by the million.
+  private(set) var backends: [(any DeviceBackend)?] = []
   private var bySource: [UInt16: Int32] = [:]
 
   var attachments: [Attachment] = []
   private var freeAttachments: [Int32] = []
-  /// First stages by domain and PASID: where the list of those that share it starts.
-  private var byKey: [UInt64: Int32] = [:]
-  /// What was looked up last.
-  private var lastKey: UInt64 = .max
-  private var lastFound: Int32 = -1
+  /// The first stages of each PASID, at most one a device.
+  private var byPASID = VTdPASIDIndex()
 
   // What was told to forget since the last time that everything was brought in order. No list is
   // longer than the guest's queue, since order is made at the end of each drive.
@@ -90,7 +95,13 @@ struct VTdShadow {
     let source = device.requester.sourceID
     guard bySource[source] == nil else { return nil }
     let index = devices.firstIndex { $0 == nil } ?? devices.count
-    if index == devices.count { devices.append(device) } else { devices[index] = device }
+    if index == devices.count {
+      devices.append(device)
+      backends.append(device.backend)
+    } else {
+      devices[index] = device
+      backends[index] = device.backend
+    }
     bySource[source] = Int32(index)
     return index
   }
@@ -103,6 +114,7 @@ struct VTdShadow {
     for attachment in device.attachments.values { free(attachment) }
     if device.own >= 0 { free(device.own) }
     devices[Int(index)] = nil
+    backends[Int(index)] = nil
   }
 
   func respond(_ response: PageGroupResponse, to source: UInt16) {
@@ -113,10 +125,6 @@ struct VTdShadow {
 
   // MARK: Attachments
 
-  static func key(_ domain: UInt16, _ pasid: PASID) -> UInt64 {
-    UInt64(domain) << 20 | UInt64(pasid.rawValue)
-  }
-
   func attachment(of device: Int, _ pasid: PASID?) -> Int? {
     guard let found = devices[device] else { return nil }
     guard let pasid else { return found.own < 0 ? nil : Int(found.own) }
@@ -125,7 +133,7 @@ struct VTdShadow {
 
   /// Notes what a backend has in place now.
   mutating func attach(
-    _ device: Int, _ pasid: PASID?, _ translation: GuestTranslation, key: UInt64
+    _ device: Int, _ pasid: PASID?, _ translation: GuestTranslation, key: Key
   ) {
     let index: Int
     if let existing = attachment(of: device, pasid) {
@@ -171,23 +179,25 @@ struct VTdShadow {
     freeAttachments.append(index)
   }
 
+  /// The PASID in whose list an attachment stands: only first stages are invalidated.
+  private func listed(_ index: Int32) -> PASID? {
+    guard case .firstStage = attachments[Int(index)].translation else { return nil }
+    return attachments[Int(index)].key.pasid
+  }
+
   private mutating func link(_ index: Int32) {
-    guard case .firstStage = attachments[Int(index)].translation else { return }
-    let key = attachments[Int(index)].key
-    attachments[Int(index)].next = byKey[key] ?? -1
-    byKey[key] = index
-    lastKey = .max
+    guard let pasid = listed(index) else { return }
+    attachments[Int(index)].next = byPASID[pasid]
+    byPASID[pasid] = index
   }
 
   private mutating func unlink(_ index: Int32) {
-    guard case .firstStage = attachments[Int(index)].translation else { return }
-    let key = attachments[Int(index)].key
-    lastKey = .max
+    guard let pasid = listed(index) else { return }
     let after = attachments[Int(index)].next
     attachments[Int(index)].next = -1
-    guard var at = byKey[key] else { return }
+    var at = byPASID[pasid]
     if at == index {
-      byKey[key] = after < 0 ? nil : after
+      byPASID[pasid] = after
       return
     }
     // As long as there are devices that share the PASID.
@@ -207,30 +217,31 @@ struct VTdShadow {
   @inline(__always)
   mutating func note(_ what: VTdCacheInvalidation) {
     if case .pasidPages(let range, let pasid, let domain) = what {
-      note(range, Self.key(domain, pasid))
+      note(range, pasid, domain)
     } else {
       noteOther(what)
     }
   }
 
   @inline(__always)
-  private mutating func note(_ range: FirstStageInvalidation, _ key: UInt64) {
-    if key != lastKey {
-      lastFound = byKey[key] ?? -1
-      lastKey = key
-    }
-    var at = lastFound
+  private mutating func note(
+    _ range: FirstStageInvalidation, _ pasid: PASID, _ domain: UInt16
+  ) {
+    var at = byPASID[pasid]
     while at >= 0 {
-      let place = Int32(truncatingIfNeeded: pending.count)
-      pending.append(Pending(range: range, next: -1))
-      if attachments[Int(at)].firstPending < 0 {
-        attachments[Int(at)].firstPending = place
-        withPending.append(at)
-      } else {
-        pending[Int(attachments[Int(at)].lastPending)].next = place
+      let index = Int(at)
+      if attachments[index].key.domain == domain {
+        let place = Int32(truncatingIfNeeded: pending.count)
+        pending.append(Pending(range: range, next: -1))
+        if attachments[index].firstPending < 0 {
+          attachments[index].firstPending = place
+          withPending.append(at)
+        } else {
+          pending[Int(attachments[index].lastPending)].next = place
+        }
+        attachments[index].lastPending = place
       }
-      attachments[Int(at)].lastPending = place
-      at = attachments[Int(at)].next
+      at = attachments[index].next
     }
   }
 

@@ -39,11 +39,9 @@ extension VTdModel {
     swap(&bytes, &queueBuffer)
     finishInvalidations()
     registers[wide: VTdRegister.queueHead] = head
-    if let problem {
-      stop(problem)
-    } else if head == tail, silentSource != nil {
-      reportSilence()
-    }
+    if let problem { stop(problem) }
+    // A device that kept silent without a wait behind it.
+    reportSilence()
   }
 
   /// Runs descriptors; stops at a wrong one, with the head at it, or behind a wait that cannot end.

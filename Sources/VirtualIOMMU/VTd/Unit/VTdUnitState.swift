@@ -63,6 +63,7 @@ extension VTdModel {
     queue = saved.queueAddress.map(VTdQueueAddress.init(rawValue:))
     nextRecord = saved.nextRecord
     silentSource = nil
+    didClearRecord()
     announceState(flushing: true)
     shadow.note(.allTranslations)
     shadow.markAll()
