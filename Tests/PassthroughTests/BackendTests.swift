@@ -260,6 +260,7 @@ struct BackendTests {
     #expect(try guest.device.deliverPageRequests() == 1)
     try guest.backend.setTranslation(guest.first[1], for: pasid(5))
     #expect(endpoint.takeResponses().map(\.code) == [.invalid])
+    #expect(guest.backend.waitingGroupCount == 0)
     try ask(5)
     #expect(try guest.device.deliverPageRequests() == 1)
     guest.backend.respond(PageGroupResponse(pasid: try pasid(5), group: 4, code: .invalid))
