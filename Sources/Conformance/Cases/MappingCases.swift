@@ -171,6 +171,22 @@ extension ConformanceSuite {
       b.equal(try c.unmap(ioas, iova, 4096), 4096, "bytes unmapped")
       b.works { try c.hwpt(device.id, on: ioas) }
     },
+    ConformanceCase(
+      "a first table takes mappings from the lowest address up", 39, needs: .mock
+    ) { b in
+      let c = try b.context()
+      let (_, device) = try c.ioasWithDevice()
+      let (hole, start) = (try b.hole(), MockIOMMU.apertureStart)
+      // The context's own file has no pages for devices.
+      for (file, memory, expected) in [
+        (start, start + 4096, LinuxErrno.EINVAL), (start + 4096, start, .EFAULT),
+      ] {
+        let ioas = try c.ioas()
+        try c.map(ioas, file: c.descriptor, 4096, at: file)
+        try c.map(ioas, hole, 4096, at: memory)
+        b.fails(expected) { try c.hwpt(device.id, on: ioas) }
+      }
+    },
     ConformanceCase("without a table, mapping is lazy for a VFIO device too", 39, needs: .vfio) {
       b in
       let c = try b.context()
