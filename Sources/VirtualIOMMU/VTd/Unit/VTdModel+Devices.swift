@@ -4,6 +4,7 @@ extension VTdModel {
   /// - Returns: `false` when a device is at the requester ID already.
   mutating func add(_ device: VTdShadow.Device) -> Bool {
     guard let index = shadow.add(device) else { return false }
+    shadow.beginStretch()
     shadow.devices[index]?.needsContext = true
     shadow.needsContexts = true
     finishInvalidations()
