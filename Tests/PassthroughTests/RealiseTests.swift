@@ -1,3 +1,4 @@
+import Foundation
 import HostABI
 import Hardware
 import IOMMUClient
@@ -36,6 +37,9 @@ struct RealiseTests {
     #expect(found == expected && !isReused, "\(device.attachment)")
     #expect(try device.wishes().parentOptions == expected)
     #expect(!device.attachment.description.isEmpty)
+    let json = String(decoding: try JSONEncoder().encode(device.attachment), as: UTF8.self)
+    #expect(
+      json.contains("\"reused\":false") && json.contains("DIRTY") == found.contains(.dirtyTracking))
   }
 
   @Test("the guest's IOMMU is told only what is true of the attached device")
@@ -60,9 +64,8 @@ struct RealiseTests {
       return
     }
     #expect(registers.count == 6)
-    // The guest's PASIDs come with its stream, so none needs to be attached.
-    #expect(
-      mobile.synthesis.capability?.width == mobile.hostDevice?.pasidInfo.map { Int($0.width) })
+    // The guest's PASIDs would come with its stream, which nobody installs yet.
+    #expect(mobile.synthesis.reasons == [.notWithStream])
     let refusal = #expect(throws: BackendRefusal.self) {
       try mobile.wishes().setTranslation(.passThrough, for: try pasid(1))
     }

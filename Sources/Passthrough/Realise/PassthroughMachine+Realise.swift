@@ -130,10 +130,8 @@ extension PassthroughMachine {
       return .absent(parts.kept == nil ? .foreign : .emulated)
     }
     let options = backend.parentOptions
-    // Under SMMUv3 the guest's PASIDs come with its stream, and none is attached by itself.
-    let isSMMU = if case .smmuv3 = device.unit { true } else { false }
     return .present(
-      pasids: device.pasidInfo, canAttachPASIDs: options.contains(.pasid) || isSMMU,
+      pasids: device.pasidInfo, canAttachPASIDs: options.contains(.pasid),
       supportsATS: device.supportsATS, nests: options.contains(.nestParent))
   }
 }
