@@ -14,9 +14,7 @@ struct LabCommand: ParsableCommand {
       needed.
 
       SOURCE is what passage inspect takes, with one device. With --break a part fails on purpose, \
-      and what an operator is told is printed:
-
-      \(LabBreak.list.split(separator: "\n").map { "  \($0)" }.joined(separator: "\n"))
+      and what an operator is told is printed; --break list names all parts, with a line each.
 
       Exit status: 0 every step did what it states, or failed as it was to; 1 one did not, or \
       unusable input.

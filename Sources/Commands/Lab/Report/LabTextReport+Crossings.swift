@@ -9,14 +9,28 @@ extension TextPage {
     }
     let width = LabCrossing.Seam.allCases.map(\.title.columns).max() ?? 0
     for seam in LabCrossing.Seam.allCases {
-      let names = step.crossings.filter { $0.seam == seam }.map { crossing in
-        Self.text(crossing.name, crossing.count) + (crossing.error.map { " (\($0))" } ?? "")
-      }
-      guard !names.isEmpty else { continue }
+      let crossings = step.crossings.filter { $0.seam == seam }
+      guard !crossings.isEmpty else { continue }
       add(
-        names.joined(separator: ", "), behind: indent + seam.title.padded(to: width) + "  ", .muted,
-        prefixTint: .accent)
+        seam == .unit ? Self.accesses(crossings) : Self.list(crossings),
+        behind: indent + seam.title.padded(to: width) + "  ", .muted, prefixTint: .accent)
     }
+  }
+
+  /// Accesses to registers and the queue, each verb once.
+  private static func accesses(_ crossings: [LabCrossing]) -> String {
+    ["read ", "write ", "queue "].compactMap { verb -> String? in
+      let names = crossings.filter { $0.name.hasPrefix(verb) }.map {
+        text(String($0.name.dropFirst(verb.count)), $0.count)
+      }
+      return names.isEmpty ? nil : verb + names.joined(separator: ", ")
+    }
+    .joined(separator: "; ")
+  }
+
+  private static func list(_ crossings: [LabCrossing]) -> String {
+    crossings.map { text($0.name, $0.count) + ($0.error.map { " (\($0))" } ?? "") }
+      .joined(separator: ", ")
   }
 
   private static func text(_ name: String, _ count: Int) -> String {

@@ -53,7 +53,7 @@ package enum LabBreak: String, CaseIterable, Sendable {
     case .noHostPASID: "the host has not enabled the device's PASIDs"
     case .mdev: "the device is a mediated one, which no IOMMU of the host stands before"
     case .legacyContainer: "the VMM has the device through a legacy container"
-    case .blockedPath: "the guest's root port passes no End-End TLP prefixes"
+    case .blockedPath: "the guest's root port has no Access Control Services"
     case .collidingOffset: "the operator asks for an offset that another capability has"
     case .narrowVIOMMU: "the guest's unit has fewer PASID bits than the device"
     case .noPageRequests: "the host has not enabled the device's page requests"

@@ -66,10 +66,11 @@ enum GuestProblem: Error, CustomStringConvertible {
 extension GuestDriver {
   /// Reads what the unit is.
   func probe() -> UInt64 {
+    let version = unit.read(VTdRegister.version)
     capability = VTdCapability(rawValue: unit.read(VTdRegister.capability, size: 8))
     extended = VTdExtendedCapability(
       rawValue: unit.read(VTdRegister.extendedCapability, size: 8))
-    return unit.read(VTdRegister.version)
+    return version
   }
 
   /// Turns the queue on: descriptors of 32 bytes, since the unit has scalable mode.

@@ -63,7 +63,7 @@ final class LabVirtualMachine {
     iommu = WitnessIOMMU(unit, seams)
     let rootBus = try topology.addRootBus(iommu: iommu)
     var facts = PCIFunction(reading: portConfig.physical)
-    if breaking == .blockedPath { facts.passesPrefixes = false }
+    if breaking == .blockedPath { facts.accessControl = nil }
     if breaking == .conventionalBridge { facts = PCIFunction(.expressToPCIBridge) }
     port = try topology.add(
       facts, named: breaking == .conventionalBridge ? "br0" : "rp0", on: rootBus, device: 1)

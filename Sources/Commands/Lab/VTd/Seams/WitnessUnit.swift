@@ -34,7 +34,9 @@ struct WitnessUnit {
     while at != tail, at < queue.byteCount, tail < queue.byteCount {
       let word = try? memory.word(GuestPhysicalAddress(queue.base.rawValue + at))
       let type = Int((word ?? 0) & 0xF)
-      seams.note(.unit, Self.descriptors.indices.contains(type) ? Self.descriptors[type] : "?")
+      seams.note(
+        .unit, "queue "
+          + (Self.descriptors.indices.contains(type) ? Self.descriptors[type] : "type \(type)"))
       at = (at + size) % queue.byteCount
     }
   }

@@ -53,17 +53,18 @@ extension VTdLabRun {
       claim(
         .device, "PASID \(pasid.rawValue): read", result.word, result == .blocked,
         DMAResult.blocked.word)
-      note(.guest, "tells the unit once more", "")
+      note(.guest, "tells the unit once more", "the host has memory again")
     } else if isBroken(.forgottenAttach) {
       try guest.driver.set(process.table, for: pasid, of: device, telling: false)
       let result = read(GuestProcess.text, pasid).0
       claim(
         .device, "PASID \(pasid.rawValue): read before the unit was told", result.word,
         result == .blocked && endpoint.attachedPASIDCount == 0, DMAResult.blocked.word)
-      tell(
-        "\(LabVirtualMachine.deviceName): the unit has caching mode, so an entry counts when the "
-          + "guest has told of it; CAP.CM says so, and a guest that forgets it finds DMA blocked")
-      note(.guest, "tells the unit after all", "")
+      let events = guest.machine.unit.takeEvents()
+      claim(
+        .unit, "says of it to the operator", events.isEmpty ? "nothing" : "\(events.count) events",
+        events.isEmpty, "nothing: CAP.CM tells guests that entries count when they are told of")
+      note(.guest, "tells the unit after all", "as CAP.CM demands")
     }
   }
 

@@ -17,7 +17,7 @@ extension VTdLabRun {
       try guest.driver.set(process.table, for: pasid, of: device)
       showRefusal(guest, pasid, keepsOld: true)
       try showWrite("to the process before", old, guest, "it keeps its old table")
-      note(.guest, "tells the unit once more", "")
+      note(.guest, "tells the unit once more", "the host has memory again")
     }
     try guest.driver.set(process.table, for: pasid, of: device)
     guest.processes[guest.processes.count - 1] = process

@@ -17,7 +17,7 @@ extension VTdLabRun {
     guard let first = guest.processes.first, let last = guest.processes.last else { return }
     let untracked = source.passthrough.untracked
     claim(
-      .vmm, "can every page that the device writes be told",
+      .vmm, "tells every page that the device writes",
       untracked.isEmpty ? "yes" : "no", untracked.isEmpty != isBroken(.noDirtyTracking),
       "that the host's unit decides it")
     for table in untracked { tell("\(table)") }
@@ -61,7 +61,7 @@ extension VTdLabRun {
     report.facts.migration = LabFacts.Migration(
       dirtyPages: dirty.count, attachedPASIDs: endpoint.attachedPASIDCount, isDone: true)
     claim(
-      .unit, "takes its state over, and attaches what the tables say",
+      .unit, "takes its state over, attaches PASIDs",
       "\(endpoint.attachedPASIDCount) PASIDs here, \(left) there",
       endpoint.attachedPASIDCount == options.pasidCount && left == 0,
       "\(options.pasidCount) PASIDs here, 0 there")

@@ -21,7 +21,7 @@ extension VTdLabRun {
       .vmm, "tell the host of guest memory",
       "\(guest.memory.byteCount >> 20) MiB from guest \(guest.memory.start.rawValue.hex) on")
     note(
-      .unit, "what it asks of the host, from configuration", machine.unit.flags.words)
+      .unit, "asks the host, by its configuration, for", machine.unit.flags.words)
     note(.guest, "firmware numbers the bus behind the port", "\(machine.numberBuses())")
     let refusesDevice = options.breaking?.effect == .refusesDevice
     do {
@@ -47,7 +47,12 @@ extension VTdLabRun {
   /// Where the VMM has the device from.
   private func source(_ lab: LabHost) -> DeviceRequest.Source {
     isBroken(.legacyContainer)
-      ? .foreign(lab.description.function.config) : .node(LabVirtualMachine.devicePath)
+      ? .foreign(Self.shown(lab.description.function.config)) : .node(LabVirtualMachine.devicePath)
+  }
+
+  /// What VFIO shows of a config space, in a legacy container as elsewhere.
+  private static func shown(_ config: ConfigSpace) -> ConfigSpace {
+    config.shownByVFIO(config.walkCapabilities())
   }
 
   private func showRefusal(_ error: RealiseError) {
@@ -58,7 +63,7 @@ extension VTdLabRun {
         (.memoryLimit, .host(_, .attach, let cause)):
         cause.errno == .ENOMEM
       case (.narrowHost, .refused(_, .addressWidth)): true
-      case (.noCachingMode, .refused(_, .missing)): true
+      case (.noCachingMode, .refused(_, .guestLacks)): true
       case (.conventionalBridge, .belowConventionalBridge): true
       default: false
       }
@@ -80,7 +85,7 @@ extension VTdLabRun {
       facts.flags = flags.names
       let expected = isBroken(.noHostPASID) || !hasPASIDs ? 0 : 1
       claim(
-        .vmm, "attach the RID to a table with both sides' flags",
+        .vmm, "attach the RID, with both sides' flags",
         "HWPT \(id): \(flags.names.joined(separator: " | "))",
         flags.contains(.nestParent) && flags.contains(.pasid) == (expected == 1)
           && flags.contains(.dirtyTracking) != isBroken(.noDirtyTracking),
@@ -152,8 +157,8 @@ extension VIOMMUFlags {
   /// The flags in words.
   fileprivate var words: String {
     let names: [(Self, String)] = [
-      (.wantsNestingParent, "nesting parent"), (.supportsPASID, "PASIDs"),
-      (.wantsPASIDAttach, "attached one by one"), (.wantsNestingDirtyTracking, "dirty pages"),
+      (.wantsNestingParent, "nesting"), (.supportsPASID, "PASIDs"),
+      (.wantsPASIDAttach, "PASID attach"), (.wantsNestingDirtyTracking, "dirty pages"),
     ]
     return names.filter { contains($0.0) }.map(\.1).joined(separator: ", ")
   }

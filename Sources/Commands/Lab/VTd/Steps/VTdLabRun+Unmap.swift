@@ -71,13 +71,8 @@ extension VTdLabRun {
     claim(
       .host, "used, although the tables say otherwise", "\(hits.count) cached translation",
       hits.count == 1 && hits.first?.pasid == process.pasid, "1 cached translation")
-    for hit in hits {
-      tell(
-        "stale: PASID \(hit.pasid.map { "\($0.rawValue)" } ?? "none"), \(hit.iova.rawValue.hex) went "
-          + "to host \(hit.cached.address.address.hex), which the unit had cached; the tables have "
-          + "nothing there now. The guest must invalidate before it uses the page for something else")
-    }
-    note(.guest, "invalidates it after all", "")
+    for hit in hits { tell("\(hit)") }
+    note(.guest, "invalidates it after all", "before the page goes to anybody else")
     return (stored, hits.count)
   }
 
@@ -85,7 +80,7 @@ extension VTdLabRun {
   private func refuseInvalidation(
     _ process: GuestProcess, _ guest: LabGuest, _ device: GuestDevice
   ) throws {
-    guest.machine.refusing.refuse(IOMMUFDRequest.hwptInvalidate.number, with: .EIO)
+    guest.machine.refusing.refuse(IOMMUFDRequest.hwptInvalidate.number, with: .EINVAL)
     try guest.driver.unmapped(GuestProcess.text, process.pasid, of: device)
     let events = guest.machine.unit.takeEvents()
     var isExpected = false
