@@ -39,6 +39,8 @@ public enum HostDeviceRefusal: Error, Hashable, Sendable {
   case otherKind(host: String, guest: String)
   /// The host's unit lacks something that the guest was promised.
   case missing(feature: String, device: String)
+  /// The guest's unit was configured without something that devices of a host need.
+  case guestLacks(feature: String, device: String)
   /// The host translates fewer bits of guest addresses than the guest was promised.
   case addressWidth(host: Int, guest: Int, device: String)
   /// The host's smallest page is larger than the guest's.

@@ -36,8 +36,10 @@ extension VTdConfiguration {
     }
     let capability = VTdCapability(rawValue: low)
     let extended = VTdExtendedCapability(rawValue: high)
-    try need(
-      features.contains(.cachingMode), "caching mode of the guest's unit, to see new PASIDs")
+    // Without it a guest does not tell of new PASIDs, and none would be attached.
+    guard features.contains(.cachingMode) else {
+      throw .guestLacks(feature: "caching mode", device: device.name)
+    }
     try need(extended[.scalableMode], "scalable mode")
     try need(extended[.nesting], "nested translation")
     try need(!features.contains(.fiveLevels) || capability.hasFiveLevels, "five-level tables")
