@@ -483,6 +483,16 @@ struct VTdShadowTests {
     }
   }
 
+  @Test("a device that comes while translation is on gets what the tables say, or nothing")
+  func hotPlug() throws {
+    let (guest, _, directory) = try running()
+    let (known, unknown) = (RequesterID(bus: 1, devfn: 0x18), RequesterID(bus: 2, devfn: 0))
+    guest.writeContext(known, directory: directory)
+    #expect(try guest.addDevice(known).takeCalls() == [.set(stage(0x9000), nil)])
+    #expect(try guest.addDevice(unknown).takeCalls() == [.remove(nil)])
+    #expect(guest.faultStatus.rawValue == 0)
+  }
+
   @Test("other kinds of hosts, and units that could not see new PASIDs")
   func otherKinds() throws {
     let backend = RecordingBackend()
