@@ -72,8 +72,8 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "HostABI", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "Placement",
-        "SoftHost",
+        "HostABI", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "Passthrough",
+        "Placement", "SoftHost", "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],

@@ -30,6 +30,7 @@ let package = Package(
         .product(name: "PCIe", package: "Passage"),
         .product(name: "Placement", package: "Passage"),
         .product(name: "SoftHost", package: "Passage"),
+        .product(name: "VirtualIOMMU", package: "Passage"),
       ],
       swiftSettings: settings),
     .executableTarget(
@@ -45,7 +46,7 @@ if Context.environment["PASSAGE_LIBFUZZER"] != nil {
   package.targets.append(.systemLibrary(name: "CFuzzer"))
   for name in [
     "DumpText", "WalkInsert", "Placement", "VirtualConfig", "SurveyLine", "JSONFiles",
-    "GuestTables", "RequestDoor",
+    "GuestTables", "RequestDoor", "UnitDoor", "OwnWalk",
   ] {
     package.targets.append(
       .executableTarget(

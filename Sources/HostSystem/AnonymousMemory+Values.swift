@@ -29,8 +29,106 @@ extension AnonymousMemory {
   }
 }
 
+extension AnonymousMemory {
+  /// Copies bytes out; a range outside the memory traps.
+  ///
+  /// - Parameters:
+  ///   - offset: The offset of the first byte.
+  ///   - bytes: What is filled.
+  @inlinable
+  public func read(at offset: Int, into bytes: inout MutableRawSpan) {
+    let count = bytes.byteCount
+    precondition(offset >= 0 && offset <= byteCount - count, "outside of the memory")
+    // The range was checked, and the mapping lives as long as this object.
+    unsafe bytes.withUnsafeMutableBytes { target in
+      unsafe target.copyMemory(
+        from: UnsafeRawBufferPointer(
+          start: UnsafeRawPointer(bitPattern: UInt(address) + UInt(offset)), count: count))
+    }
+  }
+
+  /// Copies bytes in; a range outside the memory traps.
+  ///
+  /// - Parameters:
+  ///   - bytes: The bytes.
+  ///   - offset: The offset of the first byte.
+  @inlinable
+  public func write(_ bytes: RawSpan, at offset: Int) {
+    let count = bytes.byteCount
+    precondition(offset >= 0 && offset <= byteCount - count, "outside of the memory")
+    // The range was checked, and the mapping lives as long as this object.
+    unsafe bytes.withUnsafeBytes { source in
+      unsafe UnsafeMutableRawBufferPointer(
+        start: UnsafeMutableRawPointer(bitPattern: UInt(address) + UInt(offset)), count: count
+      ).copyMemory(from: source)
+    }
+  }
+}
+
 /// Structures taken from a byte buffer and put into one, at any alignment.
 public enum StructureBytes {
+  /// Lets the first bytes of a structure be filled in place.
+  ///
+  /// - Parameters:
+  ///   - value: The structure, whose every bit pattern is a value.
+  ///   - count: How many bytes, at most the structure's.
+  ///   - body: Fills them, and says whether it could.
+  /// - Returns: What `body` returned.
+  @inlinable @inline(__always)
+  public static func fill<Value: BitwiseCopyable>(
+    _ value: inout Value, _ count: Int, _ body: (inout MutableRawSpan) -> Bool
+  ) -> Bool {
+    // Every bit pattern is a value, and the span does not outlive the call.
+    unsafe withUnsafeMutableBytes(of: &value) { buffer in
+      var bytes = unsafe MutableRawSpan(_unsafeBytes: buffer[..<count])
+      return body(&bytes)
+    }
+  }
+
+  /// Lends the first bytes of a structure.
+  ///
+  /// - Parameters:
+  ///   - value: The structure, without padding.
+  ///   - count: How many bytes, at most the structure's.
+  ///   - body: Uses them.
+  /// - Returns: What `body` returned.
+  @inlinable @inline(__always)
+  public static func borrow<Value: BitwiseCopyable>(
+    _ value: Value, _ count: Int, _ body: (RawSpan) -> Bool
+  ) -> Bool {
+    // A structure without padding has only initialised bytes, and the span does not outlive the call.
+    unsafe withUnsafeBytes(of: value) { buffer in
+      body(unsafe RawSpan(_unsafeBytes: buffer[..<count]))
+    }
+  }
+
+  /// Lets an array's bytes be filled in place.
+  ///
+  /// - Parameters:
+  ///   - bytes: The array.
+  ///   - body: Fills it, and says whether it could.
+  /// - Returns: What `body` returned.
+  @inlinable
+  public static func fill(_ bytes: inout [UInt8], _ body: (inout MutableRawSpan) -> Bool) -> Bool {
+    // The span does not outlive the call.
+    unsafe bytes.withUnsafeMutableBytes { buffer in
+      var bytes = unsafe MutableRawSpan(_unsafeBytes: buffer)
+      return body(&bytes)
+    }
+  }
+
+  /// Lends an array's bytes.
+  ///
+  /// - Parameters:
+  ///   - bytes: The array.
+  ///   - body: Uses them.
+  /// - Returns: What `body` returned.
+  @inlinable
+  public static func borrow(_ bytes: [UInt8], _ body: (RawSpan) -> Bool) -> Bool {
+    // The span does not outlive the call.
+    unsafe bytes.withUnsafeBytes { buffer in body(unsafe RawSpan(_unsafeBytes: buffer)) }
+  }
+
   /// A structure whose bytes start at `offset`; missing bytes at the end are zero.
   ///
   /// - Parameters:

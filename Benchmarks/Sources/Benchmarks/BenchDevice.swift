@@ -30,8 +30,11 @@ class BenchProgram {
   }
 
   /// Sets one word of the structure.
-  func set(_ word: UInt32, _ index: Int) {
-    for byte in 0..<4 { bytes[4 * index + byte] = UInt8(truncatingIfNeeded: word >> (8 * byte)) }
+  func set(_ word: UInt32, _ index: Int) { Self.put(word, 4 * index, in: &bytes) }
+
+  // A function of its own, because each use of a property is checked for exclusive access.
+  private static func put(_ word: UInt32, _ place: Int, in bytes: inout [UInt8]) {
+    for byte in 0..<4 { bytes[place + byte] = UInt8(truncatingIfNeeded: word >> (8 * byte)) }
   }
 
   /// Sets two words of the structure.

@@ -25,7 +25,9 @@ final class VTdGuest {
     ) throws(BackendRefusal) {
       batches += 1
       self.ranges += ranges.count
+      var sum: UInt64 = 0
       for index in ranges.indices { sum &+= ranges[index].address }
+      self.sum &+= sum
     }
 
     func respond(_ response: PageGroupResponse) {}

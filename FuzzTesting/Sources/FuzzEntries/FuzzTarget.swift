@@ -16,6 +16,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case guestTables = "GuestTables"
   /// Programs of system calls on a software host.
   case requestDoor = "RequestDoor"
+  /// A guest's use of a VT-d unit: registers, queues, tables.
+  case unitDoor = "UnitDoor"
+  /// Translation for emulated devices by the tables of a guest.
+  case ownWalk = "OwnWalk"
 
   /// Checks the target's properties on an input.
   ///
@@ -30,6 +34,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .jsonFiles: JSONFilesEntry.run(bytes)
     case .guestTables: GuestTablesEntry.run(bytes)
     case .requestDoor: RequestDoorEntry.run(bytes)
+    case .unitDoor: UnitDoorEntry.run(bytes)
+    case .ownWalk: OwnWalkEntry.run(bytes)
     }
   }
 }

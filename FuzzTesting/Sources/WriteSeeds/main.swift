@@ -12,6 +12,8 @@ let seeds: [(FuzzTarget, [Seed])] = [
   (.jsonFiles, FileSeeds.all),
   (.guestTables, TableSeeds.all),
   (.requestDoor, RequestSeeds.all),
+  (.unitDoor, UnitSeeds.all),
+  (.ownWalk, OwnWalkSeeds.all),
 ]
 guard CommandLine.arguments.count == 2 else { fatalError("usage: WriteSeeds FOLDER") }
 for (target, list) in seeds {

@@ -32,6 +32,12 @@ package struct LabHost: Sendable {
   /// The host.
   package let host: SoftwareHost
 
+  /// Takes a host with a device of its own.
+  init(_ description: DeviceDescription, host: SoftwareHost) {
+    self.description = description
+    self.host = host
+  }
+
   /// Builds a server whose units compare what they cached with the tables.
   package init() {
     do {
@@ -45,11 +51,12 @@ package struct LabHost: Sendable {
 }
 
 /// One run of the lab as it goes on.
-final class LabRun {
+final class LabRun: LabDeviceUser {
   let host: SoftwareHost
   let description: DeviceDescription
   let endpoint: Endpoint
   let kernel: WitnessKernel
+  let seams = SeamLog()
   let pasidCount: Int
   var report: LabReport
   /// What the VMM may pin, in bytes: more than its guest has.
@@ -61,14 +68,14 @@ final class LabRun {
     endpoint = lab.host.endpoints[0]
     // No root, so that what it pins is charged to it.
     let vmm = lab.host.makeProcess(Credentials(lockedMemoryLimit: Self.lockedMemoryLimit))
-    kernel = WitnessKernel(seam(vmm))
+    kernel = WitnessKernel(seam(vmm), seams)
     self.pasidCount = pasidCount
     report = LabReport(pasidCount: pasidCount)
   }
 
   func run() {
     do {
-      showHost()
+      showHost(description, Self.deviceTitle)
       try useDevice()
       showEnd()
       report.isComplete = true
@@ -82,7 +89,7 @@ final class LabRun {
   private func useDevice() throws {
     let machine = try setUp()
     try makeTables(machine)
-    try doDMA(machine)
+    try doDMA(machine.processes, machine.memory)
     try meetFaults(machine)
     try requestPages(machine)
     try forgetInvalidation(machine)
@@ -90,45 +97,7 @@ final class LabRun {
   }
 }
 
-// MARK: Notes
-
 extension LabRun {
   /// The way of requests from the VMM to the host.
   static let controlWay = ["VMM", "IOMMUClient", "HostKernel", "SoftHost"]
-
-  func begin(_ name: LabStep.Name, _ title: String, _ way: [String]) {
-    endStep()
-    report.steps.append(LabStep(name: name, title: title, way: way))
-  }
-
-  /// Gives the step that ends the calls that it made.
-  func endStep() {
-    let calls = kernel.takeCalls()
-    guard !report.steps.isEmpty else { return }
-    report.steps[report.steps.count - 1].calls += calls
-  }
-
-  /// Notes what happened.
-  func note(_ actor: LabEvent.Actor, _ action: String, _ answer: String) {
-    add(LabEvent(actor: actor, action: action, answer: answer, holds: nil, expected: nil))
-  }
-
-  /// Notes what happened, and whether it is what the step states.
-  func claim(
-    _ actor: LabEvent.Actor, _ action: String, _ answer: String, _ holds: Bool, _ expected: String
-  ) {
-    add(
-      LabEvent(
-        actor: actor, action: action, answer: answer, holds: holds,
-        expected: holds ? nil : expected))
-  }
-
-  /// Notes the error that ends the run.
-  private func fail(_ error: any Error) {
-    claim(.vmm, "go on", "\(error)", false, "every call of this step to succeed")
-  }
-
-  private func add(_ event: LabEvent) {
-    report.steps[report.steps.count - 1].events.append(event)
-  }
 }

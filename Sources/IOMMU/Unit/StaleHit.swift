@@ -18,6 +18,24 @@ public struct StaleHit: Hashable, Sendable {
   public let now: TranslationResult
 }
 
+extension StaleHit: CustomStringConvertible {
+  /// What was used and what should have been, in words.
+  public var description: String {
+    let who = pasid.map { "PASID \($0.rawValue)" } ?? "no PASID"
+    let wanted =
+      switch now {
+      case .success(let translation): "lead to \(translation.address.address.hex)"
+      case .fault(let fault):
+        switch fault.reason {
+        case .vtd(let reason): "give fault \(reason.rawValue.hex)"
+        case .smmu(let event, _): "give event \(event.rawValue.hex)"
+        }
+      }
+    return "\(who), \(iova.rawValue.hex): a cached translation to \(cached.address.address.hex) was "
+      + "used, and the tables \(wanted): they were changed and not invalidated"
+  }
+}
+
 /// The first stale hits, and how many there were.
 struct StaleHits: Sendable {
   static let limit = 256

@@ -1,4 +1,4 @@
-import Hardware
+public import Hardware
 import Synchronization
 
 /// A translation unit of the host: what stands between devices and memory.
@@ -55,6 +55,18 @@ public final class TranslationUnit: Sendable {
 
   /// Waits until every transaction that began before has ended; never inside one.
   public func drain() { slots.drain() }
+
+  /// Drops what was cached of a device's attachment that ends, and drains.
+  ///
+  /// - Parameters:
+  ///   - tag: The tag of the table's translations.
+  ///   - pasid: The PASID that was attached; `nil` without.
+  ///   - stream: The device's stream, whose context descriptors go.
+  public func forget(tag: UInt32, pasid: PASID?, stream: UInt32) {
+    contextDescriptors.invalidate(stream: stream)
+    iotlb.invalidate(tag: tag, pasid: pasid)
+    slots.drain()
+  }
 
   /// Whether hits are compared with the tables.
   public var isStrict: Bool {

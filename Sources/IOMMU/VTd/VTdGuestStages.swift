@@ -19,7 +19,7 @@ struct GuestMemoryStage: SecondStage {
   ) -> StageAnswer {
     if purpose == .page {
       guard address >> 20 != 0xFEE else {
-        return .refused(.vtd(.interruptRange), in: .first, isCurable: false)
+        return .refused(.vtd(.interruptRange), at: address, in: .first, isCurable: false)
       }
       if target == .physical { return .page(StagePage(address & ~0xFFF | 3, at: address)) }
     }
@@ -27,7 +27,7 @@ struct GuestMemoryStage: SecondStage {
     let needed =
       purpose == .page ? PagingTable.needed(request.access) : PagingEntry.read
     guard leaf != 0, needed & ~leaf == 0 else {
-      return .refused(Self.reason(purpose), in: .first, isCurable: false)
+      return .refused(Self.reason(purpose), at: address, in: .first, isCurable: false)
     }
     return .page(StagePage(leaf, at: address))
   }
@@ -85,14 +85,13 @@ struct GuestSecondStage: SecondStage {
     switch second.walk(address, needed: needed, updating: request.isUpdating, memory) {
     case .refused(let refusal):
       return .refused(
-        reason(refusal, for: purpose, request), in: .second, isCurable: refusal.isCurable)
+        reason(refusal, for: purpose, request), at: address, in: .second,
+        isCurable: refusal.isCurable)
     case .page(let physical, let rights, let shift):
       let below = GuestMemoryStage(memory: memory, target: target)
-      switch below.find(physical, for: purpose, request) {
-      case .refused(let reason, let stage, let isCurable):
-        return .refused(reason, in: stage, isCurable: isCurable)
-      case .page(let page): return .page(StagePage(page, rights: rights, shift: shift))
-      }
+      let answer = below.find(physical, for: purpose, request)
+      guard case .page(let page) = answer else { return answer }
+      return .page(StagePage(page, rights: rights, shift: shift))
     }
   }
 

@@ -23,8 +23,8 @@ enum NestedWalk<Format: FirstStageFormat, Stage: SecondStage> {
       let page: StagePage
       switch stage.find(place, for: isTop ? .topTable : .lowerTable, request) {
       case .page(let found): page = found
-      case .refused(let reason, let part, let isCurable):
-        return refuse(reason, part, isCurable, request, place)
+      case .refused(let reason, let address, let part, let isCurable):
+        return refuse(reason, part, isCurable, request, address)
       }
       let host = page.entry & TranslationWord.hostMask | place & 0xFF8
       guard var entry = TableWord.load(host, stage.memory) else {
@@ -90,8 +90,8 @@ enum NestedWalk<Format: FirstStageFormat, Stage: SecondStage> {
     switch stage.find(address, for: .page, request) {
     case .page(let page):
       return .mapped(stage.finish(page, rights: rights, shift: shift, request))
-    case .refused(let reason, let part, let isCurable):
-      return refuse(reason, part, isCurable, request, address)
+    case .refused(let reason, let refused, let part, let isCurable):
+      return refuse(reason, part, isCurable, request, refused)
     }
   }
 

@@ -81,8 +81,8 @@ struct StagePage: BitwiseCopyable {
 enum StageAnswer: BitwiseCopyable {
   /// It leads to a page.
   case page(StagePage)
-  /// It does not.
-  case refused(FaultReason, in: TranslationFault.Stage, isCurable: Bool)
+  /// It does not; the address is the one that the refusing stage was given.
+  case refused(FaultReason, at: UInt64, in: TranslationFault.Stage, isCurable: Bool)
 }
 
 /// A paging table of the host as second stage, in the words of a format.
@@ -96,12 +96,12 @@ struct HostStage<Format: FirstStageFormat>: SecondStage {
   func find(
     _ address: UInt64, for purpose: SecondStagePurpose, _ request: WalkRequest
   ) -> StageAnswer {
-    guard !memory.isTooWide(address) else { return refuse(.tooWide, purpose) }
+    guard !memory.isTooWide(address) else { return refuse(.tooWide, purpose, address) }
     let leaf = memory.leaf(address)
     let needed =
       purpose == .page ? PagingTable.needed(request.access) : PagingEntry.read
     guard needed & ~leaf == 0, leaf != 0 else {
-      return refuse(leaf == 0 ? .absent : .denied, purpose)
+      return refuse(leaf == 0 ? .absent : .denied, purpose, address)
     }
     return .page(StagePage(leaf, at: address))
   }
@@ -131,7 +131,9 @@ struct HostStage<Format: FirstStageFormat>: SecondStage {
   }
 
   @inline(never)
-  private func refuse(_ cause: SecondStageCause, _ purpose: SecondStagePurpose) -> StageAnswer {
-    .refused(Format.reason(cause, for: purpose), in: .second, isCurable: false)
+  private func refuse(
+    _ cause: SecondStageCause, _ purpose: SecondStagePurpose, _ address: UInt64
+  ) -> StageAnswer {
+    .refused(Format.reason(cause, for: purpose), at: address, in: .second, isCurable: false)
   }
 }

@@ -7,9 +7,9 @@ public struct HardwareInformation: Hashable, Sendable {
     /// The kernel tells nothing.
     case untold
     /// An Intel VT-d unit.
-    case vtd(VTdUnit)
+    case vtd(VTdHardware)
     /// An Arm SMMUv3.
-    case smmuv3(SMMUv3Unit)
+    case smmuv3(SMMUv3Hardware)
     /// A kind that this library does not decode, with its bytes.
     case other(type: UInt32, bytes: [UInt8])
   }
@@ -68,13 +68,13 @@ extension HardwareInformation.Unit {
     case HardwareInfoType.none where bytes.isEmpty: self = .untold
     case HardwareInfoType.vtd:
       self = .vtd(
-        VTdUnit(
+        VTdHardware(
           flags: bytes.little(UInt32.self, at: 0),
           capability: VTdCapability(rawValue: bytes.little(UInt64.self, at: 8)),
           extended: VTdExtendedCapability(rawValue: bytes.little(UInt64.self, at: 16))))
     case HardwareInfoType.armSMMUv3:
       self = .smmuv3(
-        SMMUv3Unit(
+        SMMUv3Hardware(
           flags: bytes.little(UInt32.self, at: 0),
           idr0: SMMUv3IDR0(rawValue: bytes.little(UInt32.self, at: 8)),
           idr1: SMMUv3IDR1(rawValue: bytes.little(UInt32.self, at: 12)),

@@ -7,7 +7,7 @@ import VirtualIOMMU
 /// Linux judges these only when a table is attached, and on VT-d it has taken the old one out of the
 /// hardware by then. So they are judged here first, while the old one is in use.
 struct FirstStageSupport: Hashable, Sendable {
-  let unit: IOMMUClient.VTdUnit
+  let unit: VTdHardware
 
   /// Why the unit cannot translate a first stage; `nil` when it can.
   func refusal(of stage: GuestFirstStage) -> String? {

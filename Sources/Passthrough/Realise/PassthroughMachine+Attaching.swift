@@ -67,7 +67,7 @@ extension PassthroughMachine {
   ) throws(RealiseError) -> RealisedParts {
     let needs = TableNeeds(requester.flags, hardware, tracks: request.tracksDirtyPages)
     var reasons = needs.reasons
-    var vtd: IOMMUClient.VTdUnit?
+    var vtd: VTdHardware?
     if case .vtd(let unit) = hardware.unit { vtd = unit }
     let isNestingVTd = vtd != nil && needs.flags.contains(.nestParent)
     let omitsReadOnly = isNestingVTd && vtd?.refusesReadOnlyUnderNesting == true

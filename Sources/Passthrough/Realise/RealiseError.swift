@@ -68,6 +68,8 @@ extension HostDeviceRefusal {
       "the host has \(host) and the guest was given \(guest): give the guest the host's kind"
     case .missing(let feature, let device):
       "the host's unit has no \(feature) for \(device): configure the guest's IOMMU without it"
+    case .guestLacks(let feature, let device):
+      "it was configured without \(feature), which \(device) needs: configure it with that"
     case .addressWidth(let host, let guest, _):
       "the host translates \(host) bits and the guest was promised \(guest): give the guest's "
         + "IOMMU narrower addresses"

@@ -7,7 +7,7 @@ extension SynthesisReason: CustomStringConvertible {
   public var description: String {
     switch self {
     case .switchedOff: "PASIDs were switched off for the device"
-    case .noHostIOMMU(let reason): "\(reason), so that no PASID of it can be attached"
+    case .noHostIOMMU(let reason): "\(reason), so that the guest's IOMMU does not reach it"
     case .hostHasNone:
       "the host offers no PASIDs of the device (IOMMU_GET_HW_INFO says a width of 0): device and "
         + "host IOMMU must both have them, and the host must have enabled them"

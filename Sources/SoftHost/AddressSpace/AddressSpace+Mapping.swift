@@ -2,8 +2,13 @@ import HostABI
 
 /// What a MAP, MAP_FILE or COPY request asks for, after its own checks.
 struct MapRequest {
-  /// Pages in the order of I/O addresses: where in them the first byte is, and how many bytes.
-  let pieces: [(pages: Pages, offset: UInt64, byteCount: UInt64)]
+  /// Part of some pages: where in them the first byte is, and how many bytes.
+  typealias Piece = (pages: Pages, offset: UInt64, byteCount: UInt64)
+
+  /// What is mapped at the lowest I/O addresses.
+  let first: Piece
+  /// What follows, in the order of I/O addresses.
+  var others: ArraySlice<Piece> = []
   let flags: MapFlags
   let byteCount: UInt64
   /// The address that the caller wants, with ``MapFlags/fixedIOVA``.
@@ -29,13 +34,13 @@ extension AddressSpace {
     if wraps { throw .EOVERFLOW }
     if reserved.overlaps(request.iova...last) { throw .EINVAL }
     // One piece finds out when it is put into the list.
-    if request.pieces.count > 1, map.overlaps(request.iova...last) { throw .EEXIST }
+    if !request.others.isEmpty, map.overlaps(request.iova...last) { throw .EEXIST }
     return request.iova
   }
 
   /// The kernel's automatic placement: first fit from the bottom.
   private func place(_ request: MapRequest) throws(LinuxErrno) -> UInt64 {
-    let first = request.pieces[0]
+    let first = request.first
     // Placement asks for 2 MiB even where large pages are off; only a kernel without transparent
     // huge pages stops at a page.
     let wanted = try AutomaticPlacement(
@@ -51,12 +56,10 @@ extension AddressSpace {
   private func insert(_ request: MapRequest, at start: UInt64) throws(LinuxErrno) {
     var at = start
     do throws(LinuxErrno) {
-      for piece in request.pieces {
-        try insert(
-          Area(
-            start: at, last: at + (piece.byteCount - 1), pages: piece.pages, offset: piece.offset,
-            isReadable: request.flags.contains(.readable),
-            isWritable: request.flags.contains(.writeable)))
+      try insert(area(request.first, request.flags, at))
+      at &+= request.first.byteCount
+      for piece in request.others {
+        try insert(area(piece, request.flags, at))
         at &+= piece.byteCount
       }
     } catch {
@@ -68,15 +71,21 @@ extension AddressSpace {
     }
   }
 
-  /// The pages under a range, for COPY.
+  private func area(_ piece: MapRequest.Piece, _ flags: MapFlags, _ start: UInt64) -> Area {
+    Area(
+      start: start, last: start + (piece.byteCount - 1), pages: piece.pages, offset: piece.offset,
+      isReadable: flags.contains(.readable), isWritable: flags.contains(.writeable))
+  }
+
+  /// The pages under a range, for COPY; at least one piece.
   ///
   /// The header wants a range that is exactly that of a mapping; Linux 7.2 takes any without a gap.
   ///
   /// - Throws: `ENOENT` when mappings don't cover the range without a gap.
   func pieces(
     of range: ClosedRange<UInt64>
-  ) throws(LinuxErrno) -> [(pages: Pages, offset: UInt64, byteCount: UInt64)] {
-    var pieces: [(pages: Pages, offset: UInt64, byteCount: UInt64)] = []
+  ) throws(LinuxErrno) -> [MapRequest.Piece] {
+    var pieces: [MapRequest.Piece] = []
     var at = range.lowerBound
     while true {
       guard let area = area(at: at) else { throw .ENOENT }

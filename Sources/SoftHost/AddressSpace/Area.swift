@@ -10,9 +10,9 @@ struct Area {
   /// The pages, held while any page table shows the area.
   var pin: Pages.Pin?
   /// Hardware queues that lie in the area and forbid that it goes.
-  var queues = 0
+  var queues: UInt32 = 0
   /// Times that a user of the address space holds pages of the area.
-  var holds = 0
+  var holds: UInt32 = 0
 
   var byteCount: UInt64 { last - start + 1 }
 
@@ -27,8 +27,9 @@ struct Area {
   /// area's pages must be held.
   func forEachRun(_ body: (UInt64, UInt64, UInt64) -> Void) {
     guard let pin else { return }
+    let held = pages.held(by: pin)
     // Bytes between the pin's first page and the area's first byte.
-    var skip = pages.pageOffset + offset - UInt64(pin.firstPage) << 12
+    var skip = pages.pageOffset + offset - UInt64(held.firstPage) << 12
     var iova = start
     var left = byteCount
     func show(_ extent: PinnedPages.Extent) {
@@ -43,8 +44,8 @@ struct Area {
       left -= count
       skip = 0
     }
-    show(pin.pages.first)
-    for extent in pin.pages.others where left > 0 { show(extent) }
+    show(held.pages.first)
+    for extent in held.pages.others where left > 0 { show(extent) }
   }
 
   /// The host address of one byte of the area, whose pages must be held.

@@ -5,11 +5,13 @@ import HostABI
 /// It cannot be copied, so that looking something up in a class's property borrows it in place: a
 /// copy would cost more than the look.
 struct AreaTable: ~Copyable {
-  /// The ranges; each value is an index into ``areas``.
-  private var map = AreaMap<UInt32>()
-  /// Mappings and free places.
+  /// The ranges.
+  private var map = AreaMap<Nothing>()
+  /// Mappings by their place in ``map``.
   private var areas: [Area?] = []
-  private var freePlaces: [UInt32] = []
+
+  /// The map's places say all.
+  private struct Nothing: BitwiseCopyable {}
 
   init() {}
 
@@ -18,12 +20,12 @@ struct AreaTable: ~Copyable {
 
   /// The mapping that holds an address.
   func area(at iova: UInt64) -> Area? {
-    map.area(containing: iova).flatMap { areas[Int($0.value)] }
+    map.area(containing: iova).flatMap { areas[$0.place] }
   }
 
   /// The lowest mapping that touches a range.
   func first(overlapping range: ClosedRange<UInt64>) -> Area? {
-    map.first(overlapping: range).flatMap { areas[Int($0.value)] }
+    map.first(overlapping: range).flatMap { areas[$0.place] }
   }
 
   /// Whether a mapping touches a range.
@@ -38,48 +40,38 @@ struct AreaTable: ~Copyable {
   }
 
   /// Where a mapping is kept, for as long as it is in the table.
-  struct Place { fileprivate let index: UInt32 }
+  struct Place { fileprivate let index: Int }
 
   /// Adds a mapping, unless another touches its range.
   mutating func insert(_ area: Area) -> Place? {
-    let place = freePlaces.last ?? UInt32(areas.count)
-    guard map.insert(area.start...area.last, place) == nil else { return nil }
-    if freePlaces.popLast() == nil { areas.append(area) } else { areas[Int(place)] = area }
+    let place = map.nextPlace
+    guard map.insert(area.start...area.last, Nothing()) == nil else { return nil }
+    if place == areas.count { areas.append(area) } else { areas[place] = area }
     return Place(index: place)
   }
 
   /// Notes that a mapping's pages are held.
-  mutating func setPin(_ pin: Pages.Pin, at place: Place) { areas[Int(place.index)]?.pin = pin }
+  mutating func setPin(_ pin: Pages.Pin, at place: Place) { areas[place.index]?.pin = pin }
 
   /// Adds a mapping where none is.
   mutating func add(_ area: Area) {
-    let place: UInt32
-    if let free = freePlaces.popLast() {
-      place = free
-      areas[Int(place)] = area
-    } else {
-      place = UInt32(areas.count)
-      areas.append(area)
-    }
-    let obstacle = map.insert(area.start...area.last, place)
-    precondition(obstacle == nil, "a mapping over another")
+    let place = insert(area)
+    precondition(place != nil, "a mapping over another")
   }
 
   /// Takes the mapping that starts at an address.
   mutating func remove(_ start: UInt64) -> Area? {
-    guard let place = map.remove(startingAt: start)?.value else { return nil }
-    let area = areas[Int(place)].take()
-    freePlaces.append(place)
-    return area
+    guard let place = map.remove(startingAt: start)?.place else { return nil }
+    return areas[place].take()
   }
 
   /// Changes a mapping in place; its range must stay.
   mutating func update(_ iova: UInt64, _ body: (inout Area) -> Void) {
-    guard let found = map.area(containing: iova), var area = areas[Int(found.value)].take() else {
+    guard let place = map.area(containing: iova)?.place, var area = areas[place].take() else {
       return
     }
     body(&area)
-    areas[Int(found.value)] = area
+    areas[place] = area
   }
 
   /// Changes all mappings in place, in no order, until an error.
@@ -96,7 +88,7 @@ struct AreaTable: ~Copyable {
     in range: ClosedRange<UInt64>, _ body: (Area) throws(LinuxErrno) -> Void
   ) throws(LinuxErrno) {
     for found in map.areas(in: range) {
-      if let area = areas[Int(found.value)] { try body(area) }
+      if let area = areas[found.place] { try body(area) }
     }
   }
 }

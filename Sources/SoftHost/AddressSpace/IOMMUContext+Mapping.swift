@@ -57,11 +57,11 @@ extension IOMMUContext {
 
   /// The checks that MAP, MAP_FILE and COPY share.
   private func flags(
-    _ raw: UInt32, reserved: UInt32 = 0, _ limits: UInt64...
+    _ raw: UInt32, reserved: UInt32 = 0, _ iova: UInt64, _ length: UInt64
   ) throws(LinuxErrno) -> MapFlags {
     let flags = MapFlags(rawValue: raw)
     guard flags.isSubset(of: .known), reserved == 0 else { throw .EOPNOTSUPP }
-    if limits.contains(.max) { throw .EOVERFLOW }
+    if iova == .max || length == .max { throw .EOVERFLOW }
     if flags.isDisjoint(with: [.readable, .writeable]) { throw .EINVAL }
     return flags
   }
@@ -89,7 +89,7 @@ extension IOMMUContext {
       byteCount: byteCount, isWritable: flags.contains(.writeable), charged: charge(caller))
     return try ioas.map(
       MapRequest(
-        pieces: [(pages, 0, byteCount)], flags: flags, byteCount: byteCount, iova: iova))
+        first: (pages, 0, byteCount), flags: flags, byteCount: byteCount, iova: iova))
   }
 
   /// Who pays for what a caller maps: nobody when it may lock without limit.
@@ -113,7 +113,7 @@ extension IOMMUContext {
       charged: charge(call.caller))
     argument.iova = try ioas.map(
       MapRequest(
-        pieces: [(pages, 0, argument.length)], flags: flags, byteCount: argument.length,
+        first: (pages, 0, argument.length), flags: flags, byteCount: argument.length,
         iova: argument.iova))
     try store(argument, call)
   }
@@ -152,7 +152,8 @@ extension IOMMUContext {
     let destination = try ioas(argument.destinationID)
     argument.destinationIOVA = try destination.map(
       MapRequest(
-        pieces: pieces, flags: flags, byteCount: argument.length, iova: argument.destinationIOVA))
+        first: pieces[0], others: pieces.dropFirst(), flags: flags, byteCount: argument.length,
+        iova: argument.destinationIOVA))
     try store(argument, call)
   }
 

@@ -18,19 +18,20 @@ final class Pages {
     case unusable(UInt64)
   }
 
-  /// Part of the pages, held for devices; who needs less of them than a pin has shares it.
-  final class Pin {
+  /// Part of the pages, held for devices; who needs less of them than is held shares it.
+  struct Held {
     let firstPage: Int
     let pageCount: Int
     let pages: PinnedPages
-    fileprivate(set) var uses = 1
+    fileprivate var uses = 1
 
-    init(_ firstPage: Int, _ pageCount: Int, _ pages: PinnedPages) {
-      self.firstPage = firstPage
-      self.pageCount = pageCount
-      self.pages = pages
+    fileprivate func covers(_ range: Range<Int>) -> Bool {
+      firstPage <= range.lowerBound && firstPage + pageCount >= range.upperBound
     }
   }
+
+  /// Says which held part an area uses: 0 is the first one, which nearly always is the only one.
+  struct Pin { fileprivate let number: UInt32 }
 
   let source: Source
   /// Where in the first page the first byte stands.
@@ -43,8 +44,10 @@ final class Pages {
   /// Whether the exporter has taken the pages back; page tables show nothing of them then.
   var isRevoked = false
 
-  private var firstPin: Pin?
-  private var otherPins: [Pin] = []
+  private var first: Held?
+  /// Parts that the first does not cover, by their number.
+  private var others: [UInt32: Held] = [:]
+  private var lastNumber: UInt32 = 0
   private var holds = PageHolds()
 
   init(
@@ -83,9 +86,9 @@ final class Pages {
   /// The host addresses of the pages that are held, ascending and apart.
   var heldRanges: [ClosedRange<UInt64>] {
     var ranges: [ClosedRange<UInt64>] = []
-    forEachPin { pin in
-      var page = pin.firstPage
-      for extent in pin.pages.extents {
+    for held in [first].compactMap({ $0 }) + others.values {
+      var page = held.firstPage
+      for extent in held.pages.extents {
         for held in holds.held(in: page..<page + extent.pageCount) {
           let start = extent.address + UInt64(held.lowerBound - page) << 12
           ranges.append(start...(start + UInt64(held.count) << 12 - 1))
@@ -111,27 +114,44 @@ final class Pages {
   ///   `ENOMEM` beyond the limit on locked memory.
   func pin(from offset: UInt64, byteCount: UInt64) throws(LinuxErrno) -> Pin {
     let range = pageRange(from: offset, byteCount: byteCount)
-    if let pin = pin(covering: range.lowerBound, range.count) {
+    if let number = number(covering: range) {
       try charged?.add(holds.newPages(in: range))
       holds.add(range)
-      pin.uses += 1
-      return pin
+      if number == 0 { first?.uses += 1 } else { others[number]?.uses += 1 }
+      return Pin(number: number)
     }
     let pages = try hold(range.lowerBound, range.count)
     try charged?.add(holds.newPages(in: range))
     holds.add(range)
-    let pin = Pin(range.lowerBound, range.count, pages)
-    if firstPin == nil { firstPin = pin } else { otherPins.append(pin) }
-    return pin
+    let held = Held(firstPage: range.lowerBound, pageCount: range.count, pages: pages)
+    guard first != nil else {
+      first = held
+      return Pin(number: 0)
+    }
+    repeat { lastNumber &+= 1 } while lastNumber == 0 || others[lastNumber] != nil
+    others[lastNumber] = held
+    return Pin(number: lastNumber)
+  }
+
+  /// What a pin holds.
+  func held(by pin: Pin) -> Held {
+    guard let held = pin.number == 0 ? first : others[pin.number] else {
+      preconditionFailure("a pin that was let go")
+    }
+    return held
   }
 
   /// Lets pages go that ``pin(from:byteCount:)`` held for the same bytes.
   func unpin(_ pin: Pin, from offset: UInt64, byteCount: UInt64) {
     let left = holds.remove(pageRange(from: offset, byteCount: byteCount))
     charged?.remove(left)
-    pin.uses -= 1
-    guard pin.uses == 0 else { return }
-    if firstPin === pin { firstPin = nil } else { otherPins.removeAll { $0 === pin } }
+    if pin.number == 0 {
+      first?.uses -= 1
+      if first?.uses == 0 { first = nil }
+    } else {
+      others[pin.number]?.uses -= 1
+      if others[pin.number]?.uses == 0 { others[pin.number] = nil }
+    }
   }
 
   /// How many different pages are held.
@@ -141,20 +161,10 @@ final class Pages {
     Int((pageOffset + offset) >> 12)..<Int((pageOffset + offset + (byteCount - 1)) >> 12) + 1
   }
 
-  private func pin(covering first: Int, _ count: Int) -> Pin? {
-    if let pin = firstPin, pin.firstPage <= first,
-      pin.firstPage + pin.pageCount >= first + count
-    {
-      return pin
-    }
-    return otherPins.first {
-      $0.firstPage <= first && $0.firstPage + $0.pageCount >= first + count
-    }
-  }
-
-  private func forEachPin(_ body: (Pin) -> Void) {
-    if let firstPin { body(firstPin) }
-    for pin in otherPins { body(pin) }
+  /// The number of a held part that has all pages of a range.
+  private func number(covering range: Range<Int>) -> UInt32? {
+    if let first, first.covers(range) { return 0 }
+    return others.first { $0.value.covers(range) }?.key
   }
 
   private func hold(_ first: Int, _ count: Int) throws(LinuxErrno) -> PinnedPages {

@@ -158,14 +158,22 @@ final class DeviceFile {
   // MARK: Attach and detach
 
   private func attach(_ address: UInt64, _ memory: any CallerMemory) throws(LinuxErrno) {
-    let argument = try memory.loadPart(AttachArgument.self, 12, at: address)
+    // What lies behind a short structure is read if it can be, and not used.
+    let whole = memory.loadIfPresent(AttachArgument.self, at: address)
+    let argument: AttachArgument
+    if let whole {
+      argument = whole
+    } else {
+      argument = try memory.loadPart(AttachArgument.self, 12, at: address)
+    }
     guard argument.argumentSize >= 12, argument.flags & ~1 == 0 else { throw .EINVAL }
     guard let object else { return try attachAccess(argument, address, memory) }
     let tableID: UInt32
     var pasid: UInt32 = 0
     if argument.flags & 1 == 1 {
       guard argument.argumentSize >= 16 else { throw .EINVAL }
-      pasid = try memory.load(AttachArgument.self, at: address).pasid
+      guard whole != nil else { throw .EFAULT }
+      pasid = argument.pasid
       tableID = try attach(object, argument.tableID, pasid: pasid)
     } else {
       tableID = try object.attach(argument.tableID, pasid: 0, replacing: isAttached)
@@ -188,14 +196,10 @@ final class DeviceFile {
   private func attach(
     _ object: DeviceObject, _ tableID: UInt32, pasid: UInt32
   ) throws(LinuxErrno) -> UInt32 {
-    if pasids.value.exists(pasid) {
+    guard pasid < 1 << 31 || pasids.value.exists(pasid) else { throw .ENOSPC }
+    guard pasids.value.take(pasid) else {
       return try object.attach(tableID, pasid: pasid, replacing: true)
     }
-    guard pasid < 1 << 31 else {
-      // VFIO takes the answer of its search for an error when this PASID is asked for.
-      throw pasid == 0xFFFF_FFEA ? .EINVAL : .ENOSPC
-    }
-    _ = try pasids.value.allocate(in: pasid...pasid)
     do { return try object.attach(tableID, pasid: pasid, replacing: false) } catch {
       _ = pasids.value.free(pasid)
       throw error
@@ -212,7 +216,13 @@ final class DeviceFile {
   }
 
   private func detach(_ address: UInt64, _ memory: any CallerMemory) throws(LinuxErrno) {
-    let argument = try memory.loadPart(DetachArgument.self, 8, at: address)
+    let whole = memory.loadIfPresent(DetachArgument.self, at: address)
+    let argument: DetachArgument
+    if let whole {
+      argument = whole
+    } else {
+      argument = try memory.loadPart(DetachArgument.self, 8, at: address)
+    }
     guard argument.argumentSize >= 8, argument.flags & ~1 == 0 else { throw .EINVAL }
     guard argument.flags & 1 == 1 else {
       if isAttached { object?.detach(pasid: 0) }
@@ -222,10 +232,8 @@ final class DeviceFile {
     }
     guard let object else { throw .EOPNOTSUPP }
     guard argument.argumentSize >= 12 else { throw .EINVAL }
-    let pasid = try memory.load(DetachArgument.self, at: address).pasid
-    guard pasids.value.exists(pasid) else { return }
-    object.detach(pasid: pasid)
-    _ = pasids.value.free(pasid)
+    guard whole != nil else { throw .EFAULT }
+    if pasids.value.free(argument.pasid) { object.detach(pasid: argument.pasid) }
   }
 }
 

@@ -110,9 +110,11 @@ extension DeviceObject {
 
   /// Attaches to a page table; other devices of the group may be attached to the same.
   func attach(to table: PageTableObject, _ pasid: UInt32) throws(LinuxErrno) {
-    let current = attachments.tableID(pasid)
-    if attachments.holds(self, pasid) { throw .EBUSY }
-    if let current, current != table.id { throw .EINVAL }
+    let current = attachments.entry(pasid)
+    if let current {
+      if current.holds(self) { throw .EBUSY }
+      if current.tableID != table.id { throw .EINVAL }
+    }
     let space = pasid == 0 ? table.base?.ioas : nil
     if let space { try reserve(in: space) }
     do {
@@ -122,7 +124,7 @@ extension DeviceObject {
       throw error
     }
     table.uses += 1
-    attachments.insert(self, pasid, table.id)
+    attachments.insert(self, pasid, table, beside: current)
   }
 
   /// Moves the group's attachment to another page table.
@@ -130,8 +132,8 @@ extension DeviceObject {
   /// What is refused changes nothing, as iommufd promises. Linux 7.2's VT-d driver can leave the
   /// device blocked then, beside books that name the old table; that is not repeated here.
   func replace(with table: PageTableObject, _ pasid: UInt32) throws(LinuxErrno) {
-    guard let oldID = attachments.tableID(pasid), attachments.holds(self, pasid),
-      let old = context.pageTable(oldID)
+    guard let entry = attachments.entry(pasid), entry.holds(self),
+      let old = context.pageTable(entry.tableID)
     else { throw .EINVAL }
     if old === table { return }
     let devices = attachments.attached(pasid)
@@ -152,7 +154,7 @@ extension DeviceObject {
       throw error
     }
     if moves, let oldSpace { for device in devices { oldSpace.unreserve(.device(device.id)) } }
-    attachments.move(pasid, to: table.id)
+    attachments.move(pasid, to: table)
     table.uses += devices.count
     old.uses -= devices.count
     context.endIfAutomatic(old)
@@ -160,10 +162,10 @@ extension DeviceObject {
 
   /// Detaches the device, or one of its PASIDs; what is not attached stays so.
   func detach(pasid: UInt32) {
-    guard let tableID = attachments.tableID(pasid), attachments.holds(self, pasid),
-      let table = context.pageTable(tableID)
+    guard let entry = attachments.entry(pasid), entry.holds(self),
+      let table = context.pageTable(entry.tableID)
     else { return }
-    if attachments.remove(self, pasid) { group.detach(pasid, from: table) }
+    if attachments.remove(self, pasid, from: entry) { group.detach(pasid, from: table) }
     if pasid == 0 { table.base?.ioas.unreserve(.device(id)) }
     table.uses -= 1
     context.endIfAutomatic(table)
@@ -181,20 +183,20 @@ extension DeviceObject {
   ) throws(LinuxErrno) {
     if table.faults != nil { try checkFaults() }
     try checkPASIDCompatibility(table, pasid)
-    if pasid != 0 { try driver.checkPASID(table) }
+    let fits = table.fitting == ObjectIdentifier(driver)
+    if pasid != 0, !fits { try driver.checkPASID(table) }
     guard table.unit === unit || table.unit.driver.isSameDriver(as: driver) else {
       throw .EINVAL
     }
     guard !group.isResetting else { throw .EBUSY }
     if pasid != 0, old == nil {
       // A device without PASIDs takes any in Linux 7.2, and nothing of it is translated by them.
-      for device in group.devices
-      where device.maxPASIDs > 0 && pasid >= device.maxPASIDs { throw .EINVAL }
+      if let limit = group.pasidLimit, pasid >= limit { throw .EINVAL }
     }
     // A PASID of devices that have none is noted, but no driver hears of it.
-    if pasid == 0 || group.devices.contains(where: { $0.maxPASIDs > 0 }) {
+    if pasid == 0 || group.pasidLimit != nil {
       if table.faults != nil { try driver.checkFaults(self) }
-      try driver.check(table, self, pasid: pasid)
+      if !fits { try driver.check(table, self, pasid: pasid) }
     }
     group.attach(pasid, to: table, replacing: old)
   }
@@ -212,12 +214,7 @@ extension DeviceObject {
       if !table.isPASIDCompatible, attachments.hasPASIDs { throw .EINVAL }
       return
     }
-    guard table.isPASIDCompatible else { throw .EINVAL }
-    if let ridID = attachments.tableID(0), let rid = context.pageTable(ridID),
-      !rid.isPASIDCompatible
-    {
-      throw .EINVAL
-    }
+    guard table.isPASIDCompatible, !attachments.ridRefusesPASIDs else { throw .EINVAL }
   }
 }
 

@@ -7,6 +7,8 @@ final class GroupAttachments {
   let group: IOMMUGroup
   /// The table's number in the lower half, and a bit a device of the group in the upper half.
   private var entries = InPlace(PASIDMap<UInt64>())
+  /// Whether the RID is attached to a table that does not go with PASIDs.
+  private(set) var ridRefusesPASIDs = false
   /// Devices by their bit.
   private var devices: [DeviceObject?] = []
 
@@ -32,6 +34,21 @@ final class GroupAttachments {
 
   /// Whether no device is bound.
   var isEmpty: Bool { devices.allSatisfy { $0 == nil } }
+
+  /// What a PASID is attached to, and which devices are.
+  struct Entry {
+    /// The table's number in the lower half, and a bit a device of the group in the upper half.
+    fileprivate(set) var bits: UInt64
+
+    /// The number of the table.
+    var tableID: UInt32 { UInt32(truncatingIfNeeded: bits) }
+
+    /// Whether a device itself is attached.
+    func holds(_ device: DeviceObject) -> Bool { bits >> UInt64(32 + device.bit) & 1 == 1 }
+  }
+
+  /// What a PASID is attached to.
+  func entry(_ pasid: UInt32) -> Entry? { entries.value[pasid].map { Entry(bits: $0) } }
 
   /// The number of the table that a PASID is attached to.
   func tableID(_ pasid: UInt32) -> UInt32? {
@@ -60,23 +77,27 @@ final class GroupAttachments {
   /// All that is attached but the RID, ascending.
   var pasids: [UInt32] { entries.value.map(\.pasid).filter { $0 != 0 } }
 
-  /// Notes that a device is attached to a table.
-  func insert(_ device: DeviceObject, _ pasid: UInt32, _ tableID: UInt32) {
-    let devices = ((entries.value[pasid] ?? 0) >> 32) | (1 << UInt64(device.bit))
-    _ = entries.value.updateValue((devices << 32) | UInt64(tableID), for: pasid)
+  /// Notes that a device is attached to a table, beside those that an entry has.
+  func insert(
+    _ device: DeviceObject, _ pasid: UInt32, _ table: PageTableObject, beside entry: Entry?
+  ) {
+    let devices = ((entry?.bits ?? 0) >> 32) | (1 << UInt64(device.bit))
+    _ = entries.value.updateValue((devices << 32) | UInt64(table.id), for: pasid)
+    if pasid == 0 { ridRefusesPASIDs = !table.isPASIDCompatible }
   }
 
   /// Notes that all attached devices moved to another table.
-  func move(_ pasid: UInt32, to tableID: UInt32) {
+  func move(_ pasid: UInt32, to table: PageTableObject) {
     guard let entry = entries.value[pasid] else { return }
-    _ = entries.value.updateValue((entry & ~0xFFFF_FFFF) | UInt64(tableID), for: pasid)
+    _ = entries.value.updateValue((entry & ~0xFFFF_FFFF) | UInt64(table.id), for: pasid)
+    if pasid == 0 { ridRefusesPASIDs = !table.isPASIDCompatible }
   }
 
-  /// Notes that a device is detached, and tells whether it was the last.
-  func remove(_ device: DeviceObject, _ pasid: UInt32) -> Bool {
-    guard let entry = entries.value[pasid] else { return false }
-    let left = entry & ~(1 << UInt64(32 + device.bit))
+  /// Notes that a device is detached from what an entry has, and tells whether it was the last.
+  func remove(_ device: DeviceObject, _ pasid: UInt32, from entry: Entry) -> Bool {
+    let left = entry.bits & ~(1 << UInt64(32 + device.bit))
     if left >> 32 == 0 {
+      if pasid == 0 { ridRefusesPASIDs = false }
       _ = entries.value.removeValue(for: pasid)
     } else {
       _ = entries.value.updateValue(left, for: pasid)

@@ -5,18 +5,25 @@ final class IOMMUUnit {
   let index: Int
   let driver: any UnitDriver
   let translation: TranslationUnit
+  /// The driver of the mock-device requests, which wants to hear of every change.
+  let mock: MockDriver?
 
   init(index: Int, driver: any UnitDriver, translation: TranslationUnit) {
     self.index = index
     self.driver = driver
     self.translation = translation
+    mock = driver as? MockDriver
   }
 }
 
 /// Devices that the host's IOMMUs cannot keep apart.
 final class IOMMUGroup {
   let number: Int
-  var devices: [PhysicalDevice] = []
+  var devices: [PhysicalDevice] = [] {
+    didSet { pasidLimit = devices.map(\.maxPASIDs).filter { $0 > 0 }.min() }
+  }
+  /// One more than the highest PASID that all devices with PASIDs have; `nil` when none has any.
+  private(set) var pasidLimit: UInt32?
   /// The context that has bound devices of the group.
   var owner: IOMMUContext?
   /// How many devices of the group are bound.

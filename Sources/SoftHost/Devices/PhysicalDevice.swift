@@ -76,13 +76,13 @@ extension IOMMUGroup {
   func attach(_ pasid: UInt32, to table: PageTableObject, replacing old: PageTableObject?) {
     for device in devices where pasid == 0 || device.maxPASIDs > 0 {
       table.noteUse(by: device.unit.translation)
-      device.endpoint.attach(pasid, table.translationTable, tag: table.tag, table.id)
-      device.unit.driver.didChange(device, pasid, to: table)
+      device.endpoint.attach(pasid, table)
+      device.unit.mock?.didChange(device, pasid, to: table)
       if let old { old.answerFaults(of: device.endpoint, pasid: pasid == 0 ? nil : pasid) }
     }
     // What the old table had translated must not answer for the new one.
     guard let old else { return }
-    forget(pasid, old)
+    for device in devices { forget(pasid, old, device) }
     // Context descriptors of the old table may have been used with the new one until just now.
     if table.tag != old.tag, table is NestedHWPT { table.forgetAll() }
   }
@@ -91,20 +91,17 @@ extension IOMMUGroup {
   func detach(_ pasid: UInt32, from table: PageTableObject) {
     for device in devices {
       device.endpoint.detach(pasid)
-      device.unit.driver.didChange(device, pasid, to: nil)
+      device.unit.mock?.didChange(device, pasid, to: nil)
       table.answerFaults(of: device.endpoint, pasid: pasid == 0 ? nil : pasid)
+      forget(pasid, table, device)
     }
-    forget(pasid, table)
   }
 
   /// Drops cached translations, and waits until requests that used them are over.
-  private func forget(_ pasid: UInt32, _ table: PageTableObject) {
-    for device in devices {
-      device.unit.translation.contextDescriptors.invalidate(stream: UInt32(device.index))
-      // The RID's translations were made for requests without a PASID.
-      device.unit.translation.iotlb.invalidate(
-        tag: table.tag, pasid: pasid == 0 ? nil : PASID(rawValue: pasid))
-      device.unit.translation.drain()
-    }
+  private func forget(_ pasid: UInt32, _ table: PageTableObject, _ device: PhysicalDevice) {
+    // The RID's translations were made for requests without a PASID.
+    device.unit.translation.forget(
+      tag: table.tag, pasid: pasid == 0 ? nil : PASID(rawValue: pasid),
+      stream: UInt32(device.index))
   }
 }

@@ -83,9 +83,6 @@ protocol UnitDriver: AnyObject {
   func makeHardwareQueue(
     _ viommu: VirtualIOMMU, type: UInt32, index: UInt32, base: UInt64, length: UInt64
   ) throws(LinuxErrno) -> HardwareQueue?
-
-  /// A device's RID (PASID 0) or one of its PASIDs now has this table, or none.
-  func didChange(_ device: PhysicalDevice, _ pasid: UInt32, to table: PageTableObject?)
 }
 
 extension UnitDriver {
@@ -98,8 +95,6 @@ extension UnitDriver {
   func isSameDriver(as other: any UnitDriver) -> Bool { self === other || name == other.name }
 
   func checkFaults(_ device: DeviceObject) throws(LinuxErrno) {}
-
-  func didChange(_ device: PhysicalDevice, _ pasid: UInt32, to table: PageTableObject?) {}
 
   func checkVIOMMU(type: UInt32, _ device: DeviceObject) throws(LinuxErrno) { throw .EOPNOTSUPP }
 

@@ -82,6 +82,12 @@ final class VTdDriver: UnitDriver {
   func check(
     _ table: PageTableObject, _ device: DeviceObject, pasid: UInt32
   ) throws(LinuxErrno) {
+    try check(table)
+    // Nothing that counts here ever changes of a table, nor depends on the device.
+    table.fitting = ObjectIdentifier(self)
+  }
+
+  private func check(_ table: PageTableObject) throws(LinuxErrno) {
     guard let base = table.base, let radix = base.domain.table else { throw .EINVAL }
     if base.enforcesCoherency, !enforcesCoherency { throw .EINVAL }
     let isFirstStage = base.flags.isSubset(of: [.pasid, .faultIDValid]) && registers.hasFirstStage

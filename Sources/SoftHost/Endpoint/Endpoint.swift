@@ -19,20 +19,27 @@ public final class Endpoint: Sendable {
   struct Binding: Sendable {
     let table: TranslationTable
     let tag: UInt32
-    /// The table's number in its context.
-    let tableID: UInt32
-    var uses: Int
+    /// The table's object, which lives while anything is attached to it.
+    let object: ObjectIdentifier
+
+    init(_ object: PageTableObject) {
+      table = object.translationTable
+      tag = object.tag
+      self.object = ObjectIdentifier(object)
+    }
   }
 
   struct State: Sendable {
     var rid: Binding?
     /// Tables that PASIDs are attached to, each once.
     var bindings: [Binding?] = []
+    /// How many PASIDs are attached to each of those.
+    var uses: [Int] = []
     /// Where in ``bindings`` a table is.
-    var places: [UInt32: UInt32] = [:]
+    var places: [ObjectIdentifier: UInt32] = [:]
     var freePlaces: [UInt32] = []
-    /// The place that was used last.
-    var lastPlace: UInt32?
+    /// The table that was attached last, and its place.
+    var lastTable: (object: ObjectIdentifier, place: UInt32)?
     var pasids = PASIDMap<UInt32>()
     var isBusMaster = true
     var isResetting = false
@@ -66,15 +73,14 @@ public final class Endpoint: Sendable {
 
 extension Endpoint {
   /// Attaches the RID (0) or a PASID to a table.
-  func attach(_ pasid: UInt32, _ table: TranslationTable, tag: UInt32, _ tableID: UInt32) {
+  func attach(_ pasid: UInt32, _ table: PageTableObject) {
+    let object = ObjectIdentifier(table)
+    let isKnown = pasid != 0 && state.withLock { $0.attachAgain(pasid, object) }
+    if isKnown { return }
+    let binding = Binding(table)
     state.withLock { state in
       state.last = nil
-      guard pasid != 0 else {
-        state.rid = Binding(table: table, tag: tag, tableID: tableID, uses: 1)
-        return
-      }
-      if let old = state.pasids[pasid] { state.release(old) }
-      _ = state.pasids.updateValue(state.place(table, tag, tableID), for: pasid)
+      if pasid == 0 { state.rid = binding } else { state.attach(pasid, state.place(binding)) }
     }
   }
 
@@ -99,39 +105,45 @@ extension Endpoint {
 }
 
 extension Endpoint.State {
-  /// Where a table is, with one more use.
-  mutating func place(_ table: TranslationTable, _ tag: UInt32, _ tableID: UInt32) -> UInt32 {
-    if let place = lastPlace, bindings[Int(place)]?.tableID == tableID {
-      bindings[Int(place)]?.uses += 1
-      return place
+  /// Attaches a PASID to the table that was attached last, if it is that one.
+  mutating func attachAgain(_ pasid: UInt32, _ object: ObjectIdentifier) -> Bool {
+    guard let lastTable, lastTable.object == object else { return false }
+    last = nil
+    attach(pasid, lastTable.place)
+    return true
+  }
+
+  /// Attaches a PASID to the table at a place.
+  mutating func attach(_ pasid: UInt32, _ place: UInt32) {
+    uses[Int(place)] += 1
+    if let old = pasids.updateValue(place, for: pasid) { release(old) }
+  }
+
+  /// Where a table is, from now on as the last one.
+  mutating func place(_ binding: Endpoint.Binding) -> UInt32 {
+    let place: UInt32
+    if let known = places[binding.object] {
+      place = known
+    } else if let free = freePlaces.popLast() {
+      bindings[Int(free)] = binding
+      place = free
+    } else {
+      bindings.append(binding)
+      uses.append(0)
+      place = UInt32(bindings.count - 1)
     }
-    if let place = places[tableID] {
-      bindings[Int(place)]?.uses += 1
-      lastPlace = place
-      return place
-    }
-    let binding = Endpoint.Binding(table: table, tag: tag, tableID: tableID, uses: 1)
-    if let place = freePlaces.popLast() {
-      bindings[Int(place)] = binding
-      places[tableID] = place
-      return place
-    }
-    bindings.append(binding)
-    let place = UInt32(bindings.count - 1)
-    places[tableID] = place
+    places[binding.object] = place
+    lastTable = (binding.object, place)
     return place
   }
 
-  /// One use of a table less.
+  /// One use of a table less; the last one takes the table from its place.
   mutating func release(_ place: UInt32) {
-    guard let binding = bindings[Int(place)] else { return }
-    if binding.uses > 1 {
-      bindings[Int(place)]?.uses -= 1
-    } else {
-      bindings[Int(place)] = nil
-      places[binding.tableID] = nil
-      freePlaces.append(place)
-    }
+    uses[Int(place)] -= 1
+    guard uses[Int(place)] == 0, let binding = bindings[Int(place)].take() else { return }
+    places[binding.object] = nil
+    freePlaces.append(place)
+    if lastTable?.place == place { lastTable = nil }
   }
 
   /// What translates requests with a PASID, or without; `nil` when nothing is attached.

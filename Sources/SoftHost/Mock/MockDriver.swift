@@ -97,6 +97,7 @@ final class MockDriver: UnitDriver {
 
   func checkPASID(_ table: PageTableObject) throws(LinuxErrno) {}
 
+  /// A device's RID (PASID 0) or one of its PASIDs now has this table, or none.
   func didChange(_ device: PhysicalDevice, _ pasid: UInt32, to table: PageTableObject?) {
     guard let state = devices[device.index] else { return }
     if pasid == MockIOMMU.failingPASID { state.failsNext = table != nil }

@@ -32,6 +32,12 @@ public struct IDAllocator: Sendable {
     return id
   }
 
+  /// Gives out one identifier, unless it is given out already or is 2^31 or above.
+  ///
+  /// - Returns: Whether it was given out by this call.
+  @discardableResult
+  public mutating func take(_ id: UInt32) -> Bool { id < NumberSet.limit && ids.insert(id) }
+
   /// Takes an identifier back.
   ///
   /// - Returns: Whether it was given out. Linux warns in its log when not, and ignores 2^31 and above.

@@ -7,6 +7,17 @@ extension NumberSet {
   public mutating func insert(_ number: UInt32) -> Bool {
     precondition(number < Self.limit, "numbers are below 2^31")
     let number = Int(number)
+    if let word = word(of: number) {
+      let old = words[word]
+      let new = old | 1 << UInt64(number & 63)
+      if new == old { return false }
+      // Nodes above hear only of a word's first member and of its last gap.
+      if old != 0, new != .max {
+        words[word] = new
+        members &+= 1
+        return true
+      }
+    }
     let before = members
     if root < 0 {
       while number >= capacity { height += 1 }
@@ -23,8 +34,15 @@ extension NumberSet {
   @inlinable
   @discardableResult
   public mutating func remove(_ number: UInt32) -> Bool {
-    guard contains(number) else { return false }
+    guard let word = word(of: Int(number)) else { return false }
+    let old = words[word]
+    let new = old & ~(1 << UInt64(number & 63))
+    if new == old { return false }
     members &-= 1
+    if old != .max, new != 0 {
+      words[word] = new
+      return true
+    }
     if remove(Int(number), under: Int(root), level: height) {
       free(Int(root), level: height)
       root = -1

@@ -41,17 +41,23 @@ public struct NumberSet: Sendable {
   /// Whether a number is a member.
   @inlinable
   public func contains(_ number: UInt32) -> Bool {
-    let number = Int(number)
-    guard root >= 0, number < capacity else { return false }
+    guard let word = word(of: Int(number)) else { return false }
+    return words[word] >> UInt64(number & 63) & 1 == 1
+  }
+
+  /// Which word a number would be in, if there is one.
+  @inlinable @inline(__always)
+  func word(of number: Int) -> Int? {
+    guard root >= 0, number < capacity else { return nil }
     var node = Int(root)
-    var level = height
-    while level > 0 {
-      let child = children[node &* 64 &+ slot(of: number, level: level)]
-      guard child >= 0 else { return false }
+    var shift = 6 &* height
+    while shift > 0 {
+      let child = children[node &* 64 &+ (number &>> shift) & 63]
+      guard child >= 0 else { return nil }
       node = Int(child)
-      level &-= 1
+      shift &-= 6
     }
-    return words[node] >> (number & 63) & 1 == 1
+    return node
   }
 
   /// The bytes of the arrays that hold the members.

@@ -14,8 +14,14 @@ class PageTableObject: HostObject {
   var faults: FaultQueue?
   /// What tags its translations in every unit's cache; no other table has it.
   let tag: UInt32
+  /// The driver, if any, that takes the table for all of its devices and PASIDs from now on.
+  ///
+  /// Drivers live as long as their host.
+  var fitting: ObjectIdentifier?
   /// Units whose devices were attached, and whose caches may hold its translations.
   private(set) var translations: [TranslationUnit] = []
+  /// The last of those that was noted.
+  private var lastNoted: ObjectIdentifier?
 
   init(
     id: UInt32, context: IOMMUContext, unit: IOMMUUnit, isPASIDCompatible: Bool, tag: UInt32
@@ -35,7 +41,10 @@ class PageTableObject: HostObject {
 
   /// A device behind a unit is attached.
   func noteUse(by unit: TranslationUnit) {
+    // It is kept, so no other unit can be where it is.
+    if lastNoted == ObjectIdentifier(unit) { return }
     if !translations.contains(where: { $0 === unit }) { translations.append(unit) }
+    lastNoted = ObjectIdentifier(unit)
   }
 
   /// Drops all cached translations.
@@ -116,10 +125,12 @@ final class PagingHWPT: PageTableObject {
   func hide(_ start: UInt64, _ last: UInt64) {
     domain.unmap(start, last)
     forget(start...last)
-    // What a guest's table makes of these addresses is not known, so all of it goes.
-    for table in nested { table.forgetAll() }
+    if !nested.isEmpty {
+      // What a guest's table makes of these addresses is not known, so all of it goes.
+      for table in nested { table.forgetAll() }
+      for table in nested { table.drain() }
+    }
     drain()
-    for table in nested { table.drain() }
     domain.reclaim()
   }
 

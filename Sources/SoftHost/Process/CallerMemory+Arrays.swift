@@ -1,15 +1,6 @@
 package import HostABI
-import HostSystem
 
 extension CallerMemory {
-  /// Puts the first bytes of a structure at an address.
-  package func storePart<Structure: WireStructure>(
-    _ structure: Structure, _ byteCount: Int, at address: UInt64
-  ) throws(LinuxErrno) {
-    let bytes = StructureBytes.bytes(of: structure)
-    try store([UInt8](bytes.prefix(max(byteCount, 0))), at: address)
-  }
-
   /// The element of an array at an address; `EFAULT` also where addresses wrap.
   package func element<Element: WireStructure>(
     _ type: Element.Type, _ index: Int, of address: UInt64

@@ -1,4 +1,5 @@
 package import HostABI
+import HostSystem
 
 /// The memory of a program that makes requests: what its addresses mean.
 ///
@@ -6,26 +7,15 @@ package import HostABI
 /// process. Every address may be wrong, and the program's other threads may change what lies there
 /// at any time: a structure is read once.
 package protocol CallerMemory: AnyObject, Sendable {
-  /// The structure at an address, of any alignment; `EFAULT` when it cannot all be read.
-  func load<Structure: WireStructure>(
-    _ type: Structure.Type, at address: UInt64
-  ) throws(LinuxErrno) -> Structure
+  /// Copies bytes out of the memory.
+  ///
+  /// - Returns: Whether all of them could be read; if not, some may be copied.
+  func read(_ address: UInt64, into bytes: inout MutableRawSpan) -> Bool
 
-  /// The first bytes of a structure, the others zero; `EFAULT` when the first cannot all be read.
-  func loadPart<Structure: WireStructure>(
-    _ type: Structure.Type, _ byteCount: Int, at address: UInt64
-  ) throws(LinuxErrno) -> Structure
-
-  /// Puts a structure at an address, of any alignment; `EFAULT` when it cannot all be written.
-  func store<Structure: WireStructure>(
-    _ structure: Structure, at address: UInt64
-  ) throws(LinuxErrno)
-
-  /// The bytes at an address; `EFAULT` when any of them cannot be read.
-  func load(_ byteCount: Int, at address: UInt64) throws(LinuxErrno) -> [UInt8]
-
-  /// Puts bytes at an address; `EFAULT` when any of them cannot be written.
-  func store(_ bytes: [UInt8], at address: UInt64) throws(LinuxErrno)
+  /// Copies bytes into the memory.
+  ///
+  /// - Returns: Whether all of them could be written; if not, some may be.
+  func write(_ bytes: RawSpan, to address: UInt64) -> Bool
 
   /// Holds pages for devices, until the result goes away.
   ///
@@ -34,6 +24,76 @@ package protocol CallerMemory: AnyObject, Sendable {
   func pin(
     _ address: UInt64, pageCount: Int, writable: Bool
   ) throws(LinuxErrno) -> PinnedPages
+}
+
+extension CallerMemory {
+  /// The structure at an address, of any alignment; `EFAULT` when it cannot all be read.
+  @inline(__always)
+  package func load<Structure: WireStructure>(
+    _ type: Structure.Type, at address: UInt64
+  ) throws(LinuxErrno) -> Structure {
+    var structure = Structure()
+    guard StructureBytes.fill(&structure, Structure.byteCount, { read(address, into: &$0) })
+    else { throw .EFAULT }
+    return structure
+  }
+
+  /// The structure at an address, or `nil` when it cannot all be read.
+  @inline(__always)
+  package func loadIfPresent<Structure: WireStructure>(
+    _ type: Structure.Type, at address: UInt64
+  ) -> Structure? {
+    var structure = Structure()
+    let isPresent = StructureBytes.fill(&structure, Structure.byteCount) {
+      read(address, into: &$0)
+    }
+    return isPresent ? structure : nil
+  }
+
+  /// The first bytes of a structure, the others zero; `EFAULT` when the first cannot all be read.
+  @inline(__always)
+  package func loadPart<Structure: WireStructure>(
+    _ type: Structure.Type, _ byteCount: Int, at address: UInt64
+  ) throws(LinuxErrno) -> Structure {
+    var structure = StructureBytes.zero(type)
+    let count = min(max(byteCount, 0), Structure.byteCount)
+    guard StructureBytes.fill(&structure, count, { read(address, into: &$0) })
+    else { throw .EFAULT }
+    return structure
+  }
+
+  /// Puts a structure at an address, of any alignment; `EFAULT` when it cannot all be written.
+  @inline(__always)
+  package func store<Structure: WireStructure>(
+    _ structure: Structure, at address: UInt64
+  ) throws(LinuxErrno) {
+    guard
+      StructureBytes.borrow(structure, Structure.byteCount, { write($0, to: address) })
+    else { throw .EFAULT }
+  }
+
+  /// Puts the first bytes of a structure at an address.
+  @inline(__always)
+  package func storePart<Structure: WireStructure>(
+    _ structure: Structure, _ byteCount: Int, at address: UInt64
+  ) throws(LinuxErrno) {
+    let count = min(max(byteCount, 0), Structure.byteCount)
+    guard StructureBytes.borrow(structure, count, { write($0, to: address) })
+    else { throw .EFAULT }
+  }
+
+  /// The bytes at an address; `EFAULT` when any of them cannot be read.
+  package func load(_ byteCount: Int, at address: UInt64) throws(LinuxErrno) -> [UInt8] {
+    guard byteCount >= 0 else { throw .EINVAL }
+    var bytes = [UInt8](repeating: 0, count: byteCount)
+    guard StructureBytes.fill(&bytes, { read(address, into: &$0) }) else { throw .EFAULT }
+    return bytes
+  }
+
+  /// Puts bytes at an address; `EFAULT` when any of them cannot be written.
+  package func store(_ bytes: [UInt8], at address: UInt64) throws(LinuxErrno) {
+    guard StructureBytes.borrow(bytes, { write($0, to: address) }) else { throw .EFAULT }
+  }
 }
 
 /// Pages that stay where they are for as long as this value, or a copy, lives.
@@ -53,11 +113,23 @@ package struct PinnedPages: Sendable {
 
   /// The first pages in order.
   package let first: Extent
-  /// The pages after those, where they do not all lie one after the other.
-  package let others: [Extent]
   /// What keeps them alive.
   private let owner: any AnyObject & Sendable
-  private let otherOwners: [any AnyObject & Sendable]
+  /// The pages after those, where they do not all lie one after the other.
+  private let rest: Rest?
+
+  private final class Rest: Sendable {
+    let extents: [Extent]
+    let owners: [any AnyObject & Sendable]
+
+    init(_ extents: [Extent], _ owners: [any AnyObject & Sendable]) {
+      self.extents = extents
+      self.owners = owners
+    }
+  }
+
+  /// The pages after the first.
+  package var others: [Extent] { rest?.extents ?? [] }
 
   /// All pages in order.
   package var extents: [Extent] { [first] + others }
@@ -68,8 +140,7 @@ package struct PinnedPages: Sendable {
   ) {
     self.first = first
     self.owner = owner
-    self.others = others
-    self.otherOwners = otherOwners
+    rest = others.isEmpty ? nil : Rest(others, otherOwners)
   }
 }
 

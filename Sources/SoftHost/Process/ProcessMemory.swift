@@ -27,57 +27,82 @@ package final class ProcessMemory: CallerMemory {
 
   package init() {}
 
-  package func load<Structure: WireStructure>(
-    _ type: Structure.Type, at address: UInt64
-  ) throws(LinuxErrno) -> Structure {
-    let count = Structure.byteCount
-    if let (backing, offset) = span(address, count, writing: false) {
-      return backing.load(type, at: offset)
+  package func read(_ address: UInt64, into bytes: inout MutableRawSpan) -> Bool {
+    let count = bytes.byteCount
+    if count == 0 { return true }
+    return regions.withLock { regions in
+      guard let first = Self.index(of: address, in: regions), regions[first].isReadable else {
+        return false
+      }
+      var offset = regions[first].offset + Int(address - regions[first].start)
+      var room = regions[first].last - address
+      if UInt64(count - 1) <= room {
+        // Nearly always one region has it all.
+        regions[first].backing.read(at: offset, into: &bytes)
+        return true
+      }
+      var index = first
+      var done = 0
+      while true {
+        let part = min(count - done, Int(clamping: room) + 1)
+        var piece = bytes._mutatingExtracting(done..<done + part)
+        regions[index].backing.read(at: offset, into: &piece)
+        done += part
+        if done == count { return true }
+        index += 1
+        guard Self.follows(index, in: regions), regions[index].isReadable else { return false }
+        offset = regions[index].offset
+        room = regions[index].last - regions[index].start
+      }
     }
-    return StructureBytes.load(type, from: try load(count, at: address), zero: Structure())
   }
 
-  package func store<Structure: WireStructure>(
-    _ structure: Structure, at address: UInt64
-  ) throws(LinuxErrno) {
-    if let (backing, offset) = span(address, Structure.byteCount, writing: true) {
-      return backing.store(structure, at: offset)
+  package func write(_ bytes: RawSpan, to address: UInt64) -> Bool {
+    let count = bytes.byteCount
+    if count == 0 { return true }
+    return regions.withLock { regions in
+      guard let first = Self.index(of: address, in: regions), regions[first].isWritable else {
+        return false
+      }
+      var offset = regions[first].offset + Int(address - regions[first].start)
+      var room = regions[first].last - address
+      if UInt64(count - 1) <= room {
+        regions[first].backing.write(bytes, at: offset)
+        return true
+      }
+      // Nothing is written unless all can be.
+      guard Self.isWritable(address, count, from: first, in: regions) else { return false }
+      var index = first
+      var done = 0
+      while true {
+        let part = min(count - done, Int(clamping: room) + 1)
+        regions[index].backing.write(bytes.extracting(done..<done + part), at: offset)
+        done += part
+        if done == count { return true }
+        index += 1
+        offset = regions[index].offset
+        room = regions[index].last - regions[index].start
+      }
     }
-    try store(StructureBytes.bytes(of: structure), at: address)
   }
 
-  package func loadPart<Structure: WireStructure>(
-    _ type: Structure.Type, _ byteCount: Int, at address: UInt64
-  ) throws(LinuxErrno) -> Structure {
-    // Where the whole can be read, what is too much is cleared; reading has no effects.
-    if byteCount > 0, byteCount < Structure.byteCount,
-      let (backing, offset) = span(address, Structure.byteCount, writing: false)
-    {
-      return StructureBytes.keeping(byteCount, of: backing.load(type, at: offset))
-    }
-    let bytes = try load(min(max(byteCount, 0), Structure.byteCount), at: address)
-    return StructureBytes.load(type, from: bytes, zero: StructureBytes.zero(type))
+  /// Whether a region starts where the one before ends.
+  private static func follows(_ index: Int, in regions: [Region]) -> Bool {
+    index < regions.count && regions[index].start == regions[index - 1].last &+ 1
   }
 
-  package func load(_ byteCount: Int, at address: UInt64) throws(LinuxErrno) -> [UInt8] {
-    guard byteCount >= 0 else { throw .EINVAL }
-    if byteCount == 0 { return [] }
-    let parts = try parts(address, byteCount, writing: false)
-    if parts.count == 1 { return parts[0].0.read(at: parts[0].1, count: byteCount) }
-    var bytes: [UInt8] = []
-    for (backing, offset, count) in parts { bytes += backing.read(at: offset, count: count) }
-    return bytes
-  }
-
-  package func store(_ bytes: [UInt8], at address: UInt64) throws(LinuxErrno) {
-    if bytes.isEmpty { return }
-    let parts = try parts(address, bytes.count, writing: true)
-    if parts.count == 1 { return parts[0].0.write(bytes, at: parts[0].1) }
-    var done = 0
-    for (backing, offset, count) in parts {
-      backing.write([UInt8](bytes[done..<done + count]), at: offset)
-      done += count
+  /// Whether all of some bytes can be written, of which the first is in a region.
+  private static func isWritable(
+    _ address: UInt64, _ count: Int, from first: Int, in regions: [Region]
+  ) -> Bool {
+    var index = first
+    while regions[index].isWritable {
+      // Regions lie one after the other, so this one reaches from `address` to its own end.
+      if UInt64(count - 1) <= regions[index].last - address { return true }
+      index += 1
+      guard follows(index, in: regions) else { return false }
     }
+    return false
   }
 
   package func pin(

@@ -68,9 +68,9 @@ extension AreaMap {
 
   @inlinable
   func area(at cursor: AreaCursor) -> Area {
-    Area(
-      range: start(at: cursor)...last(at: cursor),
-      value: leaves.values[leaves.place(cursor.position, of: cursor.leaf)])
+    let place = leaves.place(cursor.position, of: cursor.leaf)
+    return Area(
+      range: start(at: cursor)...last(at: cursor), value: leaves.values[place], place: place)
   }
 
   /// The leaf that has an area starting at `address`, or would have it; needs at least one area.

@@ -15,11 +15,16 @@ public struct AreaMap<Value: BitwiseCopyable> {
     public let range: ClosedRange<UInt64>
     /// What was stored with it.
     public let value: Value
+    /// A number that no other area of the map has, and that stays while the area is in it.
+    ///
+    /// Numbers are dense: they are given again, and are below the most areas that there ever were.
+    public let place: Int
 
     @inlinable
-    init(range: ClosedRange<UInt64>, value: Value) {
+    init(range: ClosedRange<UInt64>, value: Value, place: Int) {
       self.range = range
       self.value = value
+      self.place = place
     }
   }
 
@@ -42,6 +47,11 @@ public struct AreaMap<Value: BitwiseCopyable> {
 
   /// Whether there are no areas.
   @inlinable public var isEmpty: Bool { count == 0 }
+
+  /// The ``Area/place`` of the area that is added next.
+  @inlinable public var nextPlace: Int {
+    leaves.unusedValues.last.map { Int($0) } ?? leaves.values.count
+  }
 
   /// Removes all areas and gives their memory back.
   public mutating func removeAll() { self = Self() }

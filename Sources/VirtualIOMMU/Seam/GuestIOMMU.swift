@@ -19,6 +19,8 @@ public protocol GuestIOMMU: AnyObject {
 
   /// Takes a device of the host that the guest will find at a requester ID.
   ///
+  /// The device's RID passes through until then; its backend is called before this returns.
+  ///
   /// - Throws: A reason when the host cannot do what the unit promises its guest.
   func add(_ device: HostIOMMUDevice, at requester: RequesterID) throws(HostDeviceRefusal)
 
@@ -37,6 +39,8 @@ public enum HostDeviceRefusal: Error, Hashable, Sendable {
   case otherKind(host: String, guest: String)
   /// The host's unit lacks something that the guest was promised.
   case missing(feature: String, device: String)
+  /// The guest's unit was configured without something that devices of a host need.
+  case guestLacks(feature: String, device: String)
   /// The host translates fewer bits of guest addresses than the guest was promised.
   case addressWidth(host: Int, guest: Int, device: String)
   /// The host's smallest page is larger than the guest's.

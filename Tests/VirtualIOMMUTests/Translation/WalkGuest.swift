@@ -117,6 +117,7 @@ final class WalkGuest {
   /// Root and context of legacy mode.
   func writeLegacy(_ low: UInt64, _ high: UInt64 = 2 | domain << 8) {
     self[Self.rootPlace] = Self.contexts | 1
+    self[Self.rootPlace + 8] = 0
     self[Self.legacyPlace] = low
     self[Self.legacyPlace + 8] = high
   }

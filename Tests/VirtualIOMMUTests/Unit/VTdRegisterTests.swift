@@ -115,6 +115,7 @@ struct VTdRegisterTests {
       features: Self.everything.union([
         .fiveLevels, .secondStage, .nesting, .supervisorRequests, .executeRequests,
         .extendedAccessedFlag, .secondStageDirtyBits, .snoopControl, .flushingPointers,
+        .ridPASID, .noWriteFlag,
       ]))
     let capability = configuration.capability.rawValue
     func cap(_ bits: ClosedRange<Int>) -> UInt64 {
@@ -126,7 +127,7 @@ struct VTdRegisterTests {
     #expect(cap(3...6) == 0 && cap(59...59) == 0 && cap(61...61) == 0)
     let extended = configuration.extendedCapability.rawValue
     let set = [
-      0, 1, 2, 3, 4, 6, 7, 26, 29, 30, 31, 34, 40, 42, 43, 45, 46, 47, 48,
+      0, 1, 2, 3, 4, 6, 7, 26, 29, 30, 31, 33, 34, 40, 42, 43, 45, 46, 47, 48, 49,
     ]
     let fields: UInt64 = 0x3FF << 8 | 0xF << 20 | 0x1F << 35
     #expect(extended & ~fields == set.reduce(0) { $0 | 1 << UInt64($1) })

@@ -1,29 +1,44 @@
 import HostABI
 import Hardware
 
-/// The simulated guest's memory: pages of the program that plays the VMM, at guest-physical
-/// addresses of their own.
-final class GuestMemory: Sendable {
-  static let pageSize: UInt64 = 4096
-
-  private let kernel: any HostKernel
-  /// Where the memory starts in the program.
-  let hostAddress: UInt64
-  /// The guest-physical address of its first byte.
-  let start: GuestPhysicalAddress
+/// Memory of the program that plays the VMM, filled with zeros at first.
+final class GuestBacking {
+  let kernel: any HostKernel
+  /// Where it starts in the program.
+  let address: UInt64
   let byteCount: UInt64
 
-  /// Allocates the memory, filled with zeros.
+  init(on kernel: any HostKernel, byteCount: UInt64) throws(LinuxErrno) {
+    self.kernel = kernel
+    self.byteCount = byteCount
+    address = try kernel.allocate(Int(byteCount), [.read, .write])
+  }
+
+  deinit { try? kernel.release(address, Int(byteCount)) }
+}
+
+/// The simulated guest's memory: pages of the program that plays the VMM, at guest-physical
+/// addresses of their own.
+final class GuestMemory {
+  static let pageSize: UInt64 = 4096
+
+  /// What holds its bytes; a migration changes it.
+  var backing: GuestBacking
+  /// The guest-physical address of its first byte.
+  let start: GuestPhysicalAddress
+
+  /// Allocates the memory.
   init(
     on kernel: any HostKernel, at start: GuestPhysicalAddress, byteCount: UInt64
   ) throws(LinuxErrno) {
-    self.kernel = kernel
     self.start = start
-    self.byteCount = byteCount
-    hostAddress = try kernel.allocate(Int(byteCount), [.read, .write])
+    backing = try GuestBacking(on: kernel, byteCount: byteCount)
   }
 
-  deinit { try? kernel.release(hostAddress, Int(byteCount)) }
+  private var kernel: any HostKernel { backing.kernel }
+  /// Where the memory starts in the program.
+  var hostAddress: UInt64 { backing.address }
+  var byteCount: UInt64 { backing.byteCount }
 
   /// The guest-physical address of the last byte.
   var last: GuestPhysicalAddress { GuestPhysicalAddress(start.rawValue + (byteCount - 1)) }
@@ -66,10 +81,12 @@ struct GuestPages {
     end = memory.start.rawValue + memory.byteCount
   }
 
-  /// A page of zeros.
-  mutating func take() -> GuestPhysicalAddress {
-    precondition(next < end, "the lab's guest has memory for all that the lab does")
-    defer { next += GuestMemory.pageSize }
+  /// A page of zeros, or the first of several that follow each other.
+  mutating func take(_ count: UInt64 = 1) -> GuestPhysicalAddress {
+    precondition(
+      count * GuestMemory.pageSize <= end - next,
+      "the lab's guest has memory for all that the lab does")
+    defer { next += count * GuestMemory.pageSize }
     return GuestPhysicalAddress(next)
   }
 }

@@ -61,6 +61,12 @@ struct GuestPageTable {
       page.rawValue | (isWritable ? 7 : 5), Self.place(of: address, 1, in: table))
   }
 
+  /// Lets an address lead nowhere; tables on the way stay.
+  func unmap(_ address: IOVA) throws(LinuxErrno) {
+    guard let leaf = try walk(address).last, leaf.level == 1 else { return }
+    try memory.store(0, leaf.address)
+  }
+
   /// The entries on the way of an address, from the top; it ends at one that is not present.
   func walk(_ address: IOVA) throws(LinuxErrno) -> [Entry] {
     var entries: [Entry] = []

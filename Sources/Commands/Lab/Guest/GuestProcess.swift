@@ -1,3 +1,4 @@
+import HostABI
 import Hardware
 import IOMMUClient
 
@@ -21,10 +22,15 @@ final class GuestProcess {
   /// What the host made of the table.
   var hwpt: NestedTable?
 
-  init(_ pasid: PASID, _ table: GuestPageTable, page: GuestPhysicalAddress) {
+  /// Makes a process with what the steps need: a page of its own, one that it may only read, and one
+  /// that it points at memory the guest does not have.
+  init(_ pasid: PASID, in memory: GuestMemory, _ pages: inout GuestPages) throws(LinuxErrno) {
     self.pasid = pasid
-    self.table = table
-    self.page = page
+    table = GuestPageTable(in: memory, &pages)
+    page = pages.take()
+    try table.map(Self.text, to: page, &pages)
+    try table.map(Self.readOnly, to: pages.take(), isWritable: false, &pages)
+    try table.map(Self.foreign, to: GuestPhysicalAddress(memory.last.rawValue + 1), &pages)
   }
 
   /// Where ``text`` stands in guest memory.

@@ -11,6 +11,13 @@ package struct LabFacts: Sendable {
   package internal(set) var pageRequests: [PageRequest] = []
   package internal(set) var invalidation: Invalidation?
   package internal(set) var end: End?
+  // What there is only with a unit of the guest's own.
+  package internal(set) var attachment: Attachment?
+  package internal(set) var synthesis: Synthesis?
+  package internal(set) var unit: Unit?
+  package internal(set) var tables: Tables?
+  package internal(set) var unitFaults: [UnitFault] = []
+  package internal(set) var migration: Migration?
 
   /// The device as it is, and as VFIO shows it.
   package struct Device: Sendable {
@@ -109,7 +116,8 @@ package struct LabFacts: Sendable {
     package let pasid: UInt32
     package let address: UInt64
     package let group: UInt32
-    package let cookie: UInt32
+    /// The kernel's; `nil` when the guest's unit stands between.
+    package let cookie: UInt32?
     package let answer: String
     /// How the device's next try ended.
     package let retry: String

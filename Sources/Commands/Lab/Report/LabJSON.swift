@@ -11,6 +11,8 @@ package enum LabJSON {
     let facts = report.facts
     json.object { json in
       json.integer("schema", 1)
+      json.string("iommu", report.iommu.rawValue)
+      json.string("break", report.breaking?.rawValue)
       json.integer("pasids", report.pasidCount)
       json.bool("holds", report.holds)
       json.bool("complete", report.isComplete)
@@ -31,6 +33,14 @@ package enum LabJSON {
         for request in facts.pageRequests { json.object { $0.write(request) } }
       }
       write("invalidation", facts.invalidation, to: &json) { $1.write($0) }
+      write("attachment", facts.attachment, to: &json) { $1.write($0) }
+      write("synthesis", facts.synthesis, to: &json) { $1.write($0) }
+      write("unit", facts.unit, to: &json) { $1.write($0) }
+      write("tables", facts.tables, to: &json) { $1.write($0) }
+      json.array("unitFaults") { json in
+        for fault in facts.unitFaults { json.object { $0.write(fault) } }
+      }
+      write("migration", facts.migration, to: &json) { $1.write($0) }
       write("end", facts.end, to: &json) { $1.write($0) }
     }
     json.endLine()
@@ -59,6 +69,17 @@ package enum LabJSON {
           }
         }
       }
+      json.array("crossings") { json in
+        for crossing in step.crossings {
+          json.object { json in
+            json.string("seam", crossing.seam.rawValue)
+            json.string("name", crossing.name)
+            json.integer("count", crossing.count)
+            json.string("error", crossing.error)
+          }
+        }
+      }
+      json.strings("messages", step.messages)
       json.array("events") { json in
         for event in step.events {
           json.object { json in

@@ -17,8 +17,11 @@ package enum LabTextReport {
     page.add(
       "One device, \(count) \(count == 1 ? "PASID" : "PASIDs"): the whole path in one process",
       behind: "", .bold)
+    if let breaking = report.breaking {
+      page.add("\(breaking.rawValue): \(breaking.summary)", behind: "broken on purpose: ", .caution)
+    }
     for (index, step) in report.steps.enumerated() {
-      page.add(step, number: index + 1)
+      page.add(step, number: index + 1, hasUnit: report.iommu == .vtd)
       if step.name == .dma, let walk = report.facts.walk { page.add(walk) }
     }
     page.add()
@@ -33,20 +36,19 @@ extension TextPage {
   private static let actionWidth = 43
 
   /// Adds a step: its title and way, the calls that were made, and what happened.
-  mutating func add(_ step: LabStep, number: Int) {
+  mutating func add(_ step: LabStep, number: Int, hasUnit: Bool) {
     addHeading("\(number)  \(step.title)")
     let indent = "   "
     add(step.way.joined(separator: " → "), behind: indent, .muted)
-    let calls = step.calls.map { $0.count == 1 ? $0.name : "\($0.name) ×\($0.count)" }
-    if !calls.isEmpty {
-      add(calls.joined(separator: ", "), behind: indent + "calls ", .muted, prefixTint: .muted)
-    }
+    addCrossings(step, hasUnit: hasUnit, behind: indent)
     for row in Self.rows(step.events) {
       switch row {
       case .event(let event): add(event)
       case .left(let count): add("… and \(count) more like these", behind: indent, .muted)
       }
     }
+    if !step.messages.isEmpty { add("the operator reads:", behind: indent, .muted) }
+    for message in step.messages { add(message, behind: indent + "» ", .caution) }
   }
 
   private enum Row {
@@ -114,6 +116,9 @@ extension TextPage {
     let claims = "\(report.heldCount) of \(report.claimCount) checks hold"
     guard !report.holds else {
       add(style.paint("✓ \(claims)", .strongGood))
+      if let breaking = report.breaking {
+        add("\(breaking.rawValue) failed, and showed, as expected", behind: "  ", .muted)
+      }
       return
     }
     let last = report.steps.last

@@ -73,7 +73,7 @@ extension LabRun {
 
   /// A PASID is given to another process, without a moment in which it has no table.
   private func replace(_ old: GuestProcess, _ machine: LabMachine) throws {
-    let process = try makeProcess(old.pasid, machine)
+    let process = try GuestProcess(old.pasid, in: machine.memory, &machine.pages)
     let hwpt = try nest(process, machine)
     process.hwpt = hwpt
     try machine.device.replace(old.pasid, with: hwpt.hwpt)

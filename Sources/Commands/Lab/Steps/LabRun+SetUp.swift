@@ -7,33 +7,9 @@ import Placement
 import SoftHost
 
 extension LabRun {
-  /// What the first device of the sample host is.
-  private static let deviceTitle = "Data Streaming Accelerator"
   /// Where the guest's memory starts for the guest, and its size in bytes.
   private static let guestStart = GuestPhysicalAddress(0x10_0000)
   private static let guestSize: UInt64 = 4 << 20
-
-  /// What the host is, before anybody opens anything.
-  func showHost() {
-    begin(.host, "A host with a device that can do PASIDs", ["SoftHost"])
-    let config = description.function.config
-    let walk = config.walkCapabilities()
-    let pasid = walk.first(Capability.pasidID, in: .extended)
-    let title = Self.deviceTitle
-    report.facts.device = LabFacts.Device(
-      address: "\(description.address)", title: title, vendorID: config.vendorID,
-      deviceID: config.deviceID, pasidOffset: pasid?.offset)
-    note(
-      .host, "device \(description.address)",
-      "\(config.vendorID.hex(digits: 4)):\(config.deviceID.hex(digits: 4)), \(title)")
-    let names = [("PASID", Capability.pasidID), ("ATS", 0x0F), ("PRI", 0x13)] as [(String, UInt16)]
-    let found = names.map { name, id in
-      walk.first(id, in: .extended).map { "\(name) at \($0.offset.hex)" } ?? "no \(name)"
-    }
-    claim(
-      .host, "its own capabilities", found.joined(separator: ", "), pasid != nil,
-      "a PASID capability")
-  }
 
   /// Opens, binds, maps and attaches, in the order that VMMs keep.
   func setUp() throws -> LabMachine {

@@ -14,7 +14,7 @@ extension LabRun {
       "tables of \(GuestPageTable.levels) levels")
     for number in 1...pasidCount {
       guard let pasid = PASID(rawValue: UInt32(number)) else { continue }
-      let process = try makeProcess(pasid, machine)
+      let process = try GuestProcess(pasid, in: machine.memory, &machine.pages)
       let hwpt = try nest(process, machine)
       try machine.device.attach(pasid, to: hwpt.hwpt)
       process.hwpt = hwpt
@@ -36,19 +36,6 @@ extension LabRun {
     claim(
       .guest, "the same address leads to", "\(pages.count) different guest pages",
       pages.count == pasidCount, "\(pasidCount) different guest pages")
-  }
-
-  /// A process with what the later steps need: a page of its own, one that it may only read, and
-  /// one that it points at memory the guest does not have.
-  func makeProcess(_ pasid: PASID, _ machine: LabMachine) throws -> GuestProcess {
-    let table = GuestPageTable(in: machine.memory, &machine.pages)
-    let page = machine.pages.take()
-    try table.map(GuestProcess.text, to: page, &machine.pages)
-    try table.map(
-      GuestProcess.readOnly, to: machine.pages.take(), isWritable: false, &machine.pages)
-    let beyond = GuestPhysicalAddress(machine.memory.last.rawValue + 1)
-    try table.map(GuestProcess.foreign, to: beyond, &machine.pages)
-    return GuestProcess(pasid, table, page: page)
   }
 
   /// Nests a process's table on the second stage, without or with a queue for page requests.

@@ -45,6 +45,6 @@ extension VTdConfiguration {
     (.executeRequests, .executeRequests), (.supervisorRequests, .supervisorRequests),
     (.extendedAccessedFlag, .extendedAccessedFlag), (.scalableMode, .scalableMode),
     (.secondStageDirtyBits, .secondStageDirtyBits), (.secondStage, .secondStage),
-    (.firstStage, .firstStage),
+    (.firstStage, .firstStage), (.ridPASID, .ridPASID), (.noWriteFlag, .noWriteFlag),
   ]
 }

@@ -50,6 +50,10 @@ public struct VTdConfiguration: Hashable, Sendable {
     public static let extendedInterrupts = Self(rawValue: 1 << 16)
     /// CAP.ESRTPS and ESIRTPS: setting a table's pointer also drops what was cached from it.
     public static let flushingPointers = Self(rawValue: 1 << 17)
+    /// ECAP.RPS: context entries name the PASID of requests without one.
+    public static let ridPASID = Self(rawValue: 1 << 19)
+    /// ECAP.NWFS: devices may say that they will not write (ATS).
+    public static let noWriteFlag = Self(rawValue: 1 << 20)
     /// The host tracks the pages that devices write; no register shows it.
     public static let dirtyTracking = Self(rawValue: 1 << 18)
   }
@@ -119,6 +123,8 @@ public struct VTdConfiguration: Hashable, Sendable {
     (.pageRequests, .deviceTLBs, "page requests", "device TLBs"),
     (.pageRequests, .scalableMode, "page requests", "scalable mode"),
     (.supervisorRequests, .scalableMode, "supervisor requests", "scalable mode"),
+    (.ridPASID, .scalableMode, "RID_PASID", "scalable mode"),
+    (.noWriteFlag, .deviceTLBs, "the no-write flag", "device TLBs"),
     (.executeRequests, .scalableMode, "execute requests", "scalable mode"),
     (.extendedAccessedFlag, .firstStage, "the extended accessed flag", "first stages"),
     (.secondStageDirtyBits, .secondStage, "dirty bits of second stages", "second stages"),

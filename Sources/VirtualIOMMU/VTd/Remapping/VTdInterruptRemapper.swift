@@ -17,6 +17,27 @@ public struct VTdInterrupt: Hashable, Sendable {
   /// The destination, 8 bits or 32.
   public var destination: UInt32
 
+  /// Describes an interrupt.
+  ///
+  /// - Parameters:
+  ///   - vector: The vector.
+  ///   - deliveryMode: The delivery mode, 3 bits.
+  ///   - isLogical: Whether the destination is a logical one.
+  ///   - hasRedirectionHint: Whether any one of the destinations may take it.
+  ///   - isLevelTriggered: Whether it is level-triggered.
+  ///   - destination: The destination, 8 bits or 32.
+  public init(
+    vector: UInt8, deliveryMode: UInt8 = 0, isLogical: Bool = false,
+    hasRedirectionHint: Bool = false, isLevelTriggered: Bool = false, destination: UInt32
+  ) {
+    self.vector = vector
+    self.deliveryMode = deliveryMode
+    self.isLogical = isLogical
+    self.hasRedirectionHint = hasRedirectionHint
+    self.isLevelTriggered = isLevelTriggered
+    self.destination = destination
+  }
+
   /// The message that asks for it; bits 31:8 of the destination stand in bits 63:40 of the address.
   public var message: (address: UInt64, data: UInt32) {
     var address: UInt64 = 0xFEE0_0000 | UInt64(destination & 0xFF) << 12

@@ -24,16 +24,20 @@ extension VTdModel {
 
   /// Whole domains: each first stage of them once, and everything of it.
   private mutating func flushDomains() {
+    if shadow.flushedDomains.count >= VTdShadow.looks { shadow.forgetsAll = true }
     for index in shadow.attachments.indices {
       let attachment = shadow.attachments[index]
       guard attachment.device >= 0, case .firstStage = attachment.translation else { continue }
-      let domain = UInt16(truncatingIfNeeded: attachment.key >> 20)
-      guard shadow.forgetsAll || shadow.forgottenDomains.contains(domain) else { continue }
+      guard shadow.forgetsAll || shadow.forgottenDomains.contains(attachment.key.domain) else {
+        continue
+      }
       shadow.attachments[index].firstPending = -1
       shadow.batch.removeAll(keepingCapacity: true)
       shadow.batch.append(.everything)
       invalidate(index)
     }
+    if shadow.forgetsAll { shadow.hasFlushedAll = true }
+    shadow.flushedDomains.formUnion(shadow.forgottenDomains)
     shadow.forgetsAll = false
     shadow.forgottenDomains.removeAll(keepingCapacity: true)
   }
@@ -42,7 +46,7 @@ extension VTdModel {
   /// the guest has taken away can be reached.
   private mutating func invalidate(_ index: Int) {
     let (device, pasid) = (Int(shadow.attachments[index].device), shadow.attachments[index].pasid)
-    guard let backend = shadow.devices[device]?.backend else { return }
+    guard let backend = shadow.backends[device] else { return }
     do {
       try backend.invalidate(shadow.batch.span, of: pasid)
     } catch {

@@ -25,23 +25,38 @@ extension VTdModel {
     guard state.isTranslating else {
       // Requests without PASID reach memory as they are, those with one nothing.
       shadow.devices[device]?.context = nil
-      apply(.passThrough, to: device, nil, key: 0)
+      apply(.passThrough, to: device, nil, key: .init(domain: 0))
       return removePASIDs(of: device)
     }
-    var needsAll = shadow.needsAllPASIDs
+    var isChanged = false
     if shadow.devices[device]?.needsContext == true {
       shadow.devices[device]?.needsContext = false
-      guard let isChanged = readContext(of: device) else { return }
-      needsAll = needsAll || isChanged
+      if shadow.devices[device]?.contextRead != shadow.stretch {
+        shadow.devices[device]?.contextRead = shadow.stretch
+        guard let answer = readContext(of: device) else { return }
+        isChanged = answer
+      }
     }
     guard let context = shadow.devices[device]?.context else { return }
-    if needsAll || !shadow.staleDomains.isEmpty {
-      return synchroniseAll(device, context, onlyStale: !needsAll)
+    guard isChanged || shadow.devices[device]?.pasidsRead != shadow.stretch else { return }
+    if isChanged || shadow.needsAllPASIDs || !shadow.staleDomains.isEmpty {
+      let isAll = isChanged || shadow.needsAllPASIDs || !mayLook(device)
+      if isAll { shadow.devices[device]?.pasidsRead = shadow.stretch }
+      return synchroniseAll(device, context, onlyStale: !isAll)
     }
     for place in shadow.stalePASIDs.indices {
       let pasid = shadow.stalePASIDs[place]
       synchronise(device, context, pasid)
     }
+  }
+
+  /// Whether a device's directory is looked through for some domains once more, rather than for all.
+  private mutating func mayLook(_ device: Int) -> Bool {
+    guard let found = shadow.devices[device] else { return false }
+    let looks = found.looked == shadow.stretch ? found.looks : 0
+    shadow.devices[device]?.looked = shadow.stretch
+    shadow.devices[device]?.looks = looks + 1
+    return looks < VTdShadow.looks
   }
 
   /// Reads the context entry.
@@ -55,7 +70,7 @@ extension VTdModel {
         shadow.devices[device]?.context = nil
         removePASIDs(of: device)
         if entry.type == .passThrough {
-          apply(.passThrough, to: device, nil, key: 0)
+          apply(.passThrough, to: device, nil, key: .init(domain: 0))
         } else {
           log.append(.secondStage(device: shadow.devices[device]?.name ?? "", pasid: nil))
           remove(device, nil)
@@ -81,7 +96,11 @@ extension VTdModel {
     _ device: Int, _ context: VTdContextEntry, onlyStale: Bool
   ) {
     shadow.round &+= 1
-    if let own = PASID(rawValue: context.ridPASID) { synchronise(device, context, own) }
+    if let own = PASID(rawValue: context.ridPASID) {
+      synchronise(device, context, own)
+      // Before it became the RID's it may have been any.
+      remove(device, own)
+    }
     if context.allowsPASID { findPASIDs(context, onlyStale: onlyStale) }
     for place in shadow.found.indices where shadow.found[place].rawValue != context.ridPASID {
       synchronise(device, context, shadow.found[place])
@@ -90,7 +109,7 @@ extension VTdModel {
     // What was not found is gone; of other domains nothing is known.
     guard let attached = shadow.devices[device]?.attachments else { return }
     for (number, index) in attached where shadow.attachments[Int(index)].round != shadow.round {
-      let domain = UInt16(truncatingIfNeeded: shadow.attachments[Int(index)].key >> 20)
+      let domain = shadow.attachments[Int(index)].key.domain
       guard !onlyStale || shadow.staleDomains.contains(domain) else { continue }
       if let pasid = PASID(rawValue: number) { synchronise(device, context, pasid) }
     }
@@ -111,7 +130,7 @@ extension VTdModel {
         log.append(.secondStage(device: shadow.devices[device]?.name ?? "", pasid: target))
         return remove(device, target)
       }
-      apply(wanted, to: device, target, key: VTdShadow.key(entry.domain, used))
+      apply(wanted, to: device, target, key: .init(domain: entry.domain, pasid: used))
     } catch {
       note(error, device, target)
       remove(device, target)
@@ -121,7 +140,7 @@ extension VTdModel {
   // MARK: Calls
 
   private mutating func apply(
-    _ wanted: GuestTranslation, to device: Int, _ pasid: PASID?, key: UInt64
+    _ wanted: GuestTranslation, to device: Int, _ pasid: PASID?, key: VTdShadow.Key
   ) {
     guard let backend = shadow.devices[device]?.backend else { return }
     let existing = shadow.attachment(of: device, pasid)

@@ -19,10 +19,22 @@ struct VTdShadow {
     var context: VTdContextEntry?
     /// Whether the context entry is to be read again.
     var needsContext = false
+    /// The stretches of work that read the context entry, and all PASIDs, last.
+    var contextRead: UInt64 = 0
+    var pasidsRead: UInt64 = 0
+    /// How often a stretch of work looked through the directory for some domains, and which.
+    var looks = 0
+    var looked: UInt64 = 0
     /// The attachment of the RID, -1 for none.
     var own: Int32 = -1
     /// The attachments of PASIDs.
     var attachments: [UInt32: Int32] = [:]
+  }
+
+  /// The domain of an entry, and the PASID that it was found by, which the RID has as well.
+  struct Key: Hashable {
+    var domain: UInt16
+    var pasid: PASID?
   }
 
   /// What a backend has in place for the RID or a PASID of a device.
@@ -30,12 +42,12 @@ struct VTdShadow {
     var device: Int32
     /// The PASID; `nil` for the RID.
     var pasid: PASID?
-    /// What the guest's invalidations call it by: domain and PASID of the entry.
-    var key: UInt64
+    /// What the guest's invalidations call it by.
+    var key: Key
     var translation: GuestTranslation
     /// The round of synchronising that found it last.
     var round: UInt32
-    /// The next attachment with the same key, -1 for none.
+    /// The next attachment with the same PASID in its key, -1 for none.
     var next: Int32 = -1
     /// What waits to be forgotten, first and last in ``VTdShadow/pending``; -1 for nothing.
     var firstPending: Int32 = -1
@@ -49,15 +61,14 @@ struct VTdShadow {
   }
 
   var devices: [Device?] = []
+  /// Their backends alone, for calls that come by the million.
+  private(set) var backends: [(any DeviceBackend)?] = []
   private var bySource: [UInt16: Int32] = [:]
 
   var attachments: [Attachment] = []
   private var freeAttachments: [Int32] = []
-  /// First stages by domain and PASID: where the list of those that share it starts.
-  private var byKey: [UInt64: Int32] = [:]
-  /// What was looked up last.
-  private var lastKey: UInt64 = .max
-  private var lastFound: Int32 = -1
+  /// The first stages of each PASID, at most one a device.
+  private var byPASID = VTdPASIDIndex()
 
   // What was told to forget since the last time that everything was brought in order. No list is
   // longer than the guest's queue, since order is made at the end of each drive.
@@ -65,6 +76,16 @@ struct VTdShadow {
   var withPending: [Int32] = []
   var forgetsAll = false
   var forgottenDomains: Set<UInt16> = []
+
+  // What one stretch of work has read or flushed it need not read or flush again: the guest changed
+  // its tables before it told of that, and told of it before the stretch began. So the work that one
+  // doorbell can cause does not grow with queue length times tables.
+  /// Counts stretches of work: what one access of the guest causes.
+  private(set) var stretch: UInt64 = 1
+  var hasFlushedAll = false
+  var flushedDomains: Set<UInt16> = []
+  /// How often some domains are done one by one before all are done at once.
+  static let looks = 4
 
   var needsContexts = false
   var needsAllPASIDs = false
@@ -81,6 +102,13 @@ struct VTdShadow {
 
   func index(of source: UInt16) -> Int? { bySource[source].map(Int.init) }
 
+  /// A new access of the guest: its tables may have changed.
+  mutating func beginStretch() {
+    stretch &+= 1
+    hasFlushedAll = false
+    flushedDomains.removeAll(keepingCapacity: true)
+  }
+
   func deviceTLB(at source: UInt16) -> (any VTdDeviceTLB)? {
     index(of: source).flatMap { devices[$0]?.deviceTLB }
   }
@@ -90,7 +118,13 @@ struct VTdShadow {
     let source = device.requester.sourceID
     guard bySource[source] == nil else { return nil }
     let index = devices.firstIndex { $0 == nil } ?? devices.count
-    if index == devices.count { devices.append(device) } else { devices[index] = device }
+    if index == devices.count {
+      devices.append(device)
+      backends.append(device.backend)
+    } else {
+      devices[index] = device
+      backends[index] = device.backend
+    }
     bySource[source] = Int32(index)
     return index
   }
@@ -103,6 +137,7 @@ struct VTdShadow {
     for attachment in device.attachments.values { free(attachment) }
     if device.own >= 0 { free(device.own) }
     devices[Int(index)] = nil
+    backends[Int(index)] = nil
   }
 
   func respond(_ response: PageGroupResponse, to source: UInt16) {
@@ -113,10 +148,6 @@ struct VTdShadow {
 
   // MARK: Attachments
 
-  static func key(_ domain: UInt16, _ pasid: PASID) -> UInt64 {
-    UInt64(domain) << 20 | UInt64(pasid.rawValue)
-  }
-
   func attachment(of device: Int, _ pasid: PASID?) -> Int? {
     guard let found = devices[device] else { return nil }
     guard let pasid else { return found.own < 0 ? nil : Int(found.own) }
@@ -125,7 +156,7 @@ struct VTdShadow {
 
   /// Notes what a backend has in place now.
   mutating func attach(
-    _ device: Int, _ pasid: PASID?, _ translation: GuestTranslation, key: UInt64
+    _ device: Int, _ pasid: PASID?, _ translation: GuestTranslation, key: Key
   ) {
     let index: Int
     if let existing = attachment(of: device, pasid) {
@@ -171,23 +202,25 @@ struct VTdShadow {
     freeAttachments.append(index)
   }
 
+  /// The PASID in whose list an attachment stands: only first stages are invalidated.
+  private func listed(_ index: Int32) -> PASID? {
+    guard case .firstStage = attachments[Int(index)].translation else { return nil }
+    return attachments[Int(index)].key.pasid
+  }
+
   private mutating func link(_ index: Int32) {
-    guard case .firstStage = attachments[Int(index)].translation else { return }
-    let key = attachments[Int(index)].key
-    attachments[Int(index)].next = byKey[key] ?? -1
-    byKey[key] = index
-    lastKey = .max
+    guard let pasid = listed(index) else { return }
+    attachments[Int(index)].next = byPASID[pasid]
+    byPASID[pasid] = index
   }
 
   private mutating func unlink(_ index: Int32) {
-    guard case .firstStage = attachments[Int(index)].translation else { return }
-    let key = attachments[Int(index)].key
-    lastKey = .max
+    guard let pasid = listed(index) else { return }
     let after = attachments[Int(index)].next
     attachments[Int(index)].next = -1
-    guard var at = byKey[key] else { return }
+    var at = byPASID[pasid]
     if at == index {
-      byKey[key] = after < 0 ? nil : after
+      byPASID[pasid] = after
       return
     }
     // As long as there are devices that share the PASID.
@@ -207,30 +240,32 @@ struct VTdShadow {
   @inline(__always)
   mutating func note(_ what: VTdCacheInvalidation) {
     if case .pasidPages(let range, let pasid, let domain) = what {
-      note(range, Self.key(domain, pasid))
+      note(range, pasid, domain)
     } else {
       noteOther(what)
     }
   }
 
   @inline(__always)
-  private mutating func note(_ range: FirstStageInvalidation, _ key: UInt64) {
-    if key != lastKey {
-      lastFound = byKey[key] ?? -1
-      lastKey = key
-    }
-    var at = lastFound
+  private mutating func note(
+    _ range: FirstStageInvalidation, _ pasid: PASID, _ domain: UInt16
+  ) {
+    guard !hasFlushedAll else { return }
+    var at = byPASID[pasid]
     while at >= 0 {
-      let place = Int32(truncatingIfNeeded: pending.count)
-      pending.append(Pending(range: range, next: -1))
-      if attachments[Int(at)].firstPending < 0 {
-        attachments[Int(at)].firstPending = place
-        withPending.append(at)
-      } else {
-        pending[Int(attachments[Int(at)].lastPending)].next = place
+      let index = Int(at)
+      if attachments[index].key.domain == domain {
+        let place = Int32(truncatingIfNeeded: pending.count)
+        pending.append(Pending(range: range, next: -1))
+        if attachments[index].firstPending < 0 {
+          attachments[index].firstPending = place
+          withPending.append(at)
+        } else {
+          pending[Int(attachments[index].lastPending)].next = place
+        }
+        attachments[index].lastPending = place
       }
-      attachments[Int(at)].lastPending = place
-      at = attachments[Int(at)].next
+      at = attachments[index].next
     }
   }
 
@@ -252,15 +287,18 @@ struct VTdShadow {
     case .allPASIDs: needsAllPASIDs = true
     case .pasids(let domain): staleDomains.insert(domain)
     case .pasid(let pasid, _): stalePASIDs.append(pasid)
-    case .allTranslations: forgetsAll = true
+    case .allTranslations: forgetsAll = !hasFlushedAll
     // A second stage under the range may be under any address of a first stage.
-    case .translations(let domain), .pages(_, let domain): forgottenDomains.insert(domain)
+    case .translations(let domain), .pages(_, let domain):
+      guard !hasFlushedAll, !flushedDomains.contains(domain) else { return }
+      forgottenDomains.insert(domain)
     case .pasidPages, .allInterrupts, .interrupts: break
     }
   }
 
-  /// Everything may have changed.
+  /// Everything may have changed, and is all read.
   mutating func markAll() {
+    beginStretch()
     for index in devices.indices { devices[index]?.needsContext = true }
     needsContexts = true
     needsAllPASIDs = true

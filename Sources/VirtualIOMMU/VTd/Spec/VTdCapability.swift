@@ -103,6 +103,8 @@ public struct VTdExtendedCapability: BitRegister {
     case executeRequests = 30
     /// SRS.
     case supervisorRequests = 31
+    /// NWFS.
+    case noWriteFlag = 33
     /// EAFS.
     case extendedAccessedFlag = 34
     /// PASID.
@@ -119,6 +121,8 @@ public struct VTdExtendedCapability: BitRegister {
     case firstStage = 47
     /// SMPWC.
     case coherentScalableWalks = 48
+    /// RPS.
+    case ridPASID = 49
   }
 
   /// All bits.

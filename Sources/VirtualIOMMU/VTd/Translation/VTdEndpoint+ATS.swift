@@ -21,6 +21,23 @@ public struct VTdDeviceTranslation: Hashable, Sendable {
   public var pageShift: UInt8
   /// U: requests to this address have to be untranslated ones.
   public var isUntranslatedOnly: Bool
+
+  /// Describes a translation.
+  ///
+  /// - Parameters:
+  ///   - address: The guest physical address of the byte that was asked for.
+  ///   - permissions: What is allowed.
+  ///   - pageShift: The size of the page as a power of two.
+  ///   - isUntranslatedOnly: Whether requests to this address have to be untranslated ones.
+  public init(
+    address: GuestPhysicalAddress, permissions: DMAAccess, pageShift: UInt8,
+    isUntranslatedOnly: Bool = false
+  ) {
+    self.address = address
+    self.permissions = permissions
+    self.pageShift = pageShift
+    self.isUntranslatedOnly = isUntranslatedOnly
+  }
 }
 
 extension VTdEndpoint {

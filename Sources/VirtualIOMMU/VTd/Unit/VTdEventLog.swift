@@ -13,6 +13,8 @@ public enum VTdEvent: Hashable, Sendable, CustomStringConvertible {
   case invalidationRefused(device: String, pasid: PASID?, BackendRefusal)
   /// The queue stopped at an offset, with IQEI and the descriptor's first words.
   case queueStopped(at: UInt64, UInt8, UInt64, UInt64)
+  /// A page request found the guest's queue full; devices are told to try again until it is read.
+  case requestQueueFull(source: UInt16)
   /// A device did not answer an invalidation of its TLB.
   case deviceSilent(source: UInt16)
 
@@ -37,6 +39,9 @@ public enum VTdEvent: Hashable, Sendable, CustomStringConvertible {
     case .queueStopped(let offset, let problem, let low, let high):
       "the invalidation queue stopped at offset \(offset.hex) with error \(problem): descriptor "
         + "\(low.hex) \(high.hex)"
+    case .requestQueueFull(let source):
+      "the guest does not read its page request queue: one of the device at \(source.hex) found it "
+        + "full, and devices are told to try again until the guest clears PRS.PRO"
     case .deviceSilent(let source):
       "the device at \(source.hex) did not answer an invalidation of its TLB"
     }

@@ -4,6 +4,11 @@ extension VTdModel {
   /// - Returns: `false` when a device is at the requester ID already.
   mutating func add(_ device: VTdShadow.Device) -> Bool {
     guard let index = shadow.add(device) else { return false }
+    shadow.beginStretch()
+    if state.isTranslating, device.backend != nil {
+      // A device comes with its RID passing through, which ends now unless the tables say so too.
+      shadow.attach(index, nil, .passThrough, key: .init(domain: 0))
+    }
     shadow.devices[index]?.needsContext = true
     shadow.needsContexts = true
     finishInvalidations()
@@ -31,8 +36,10 @@ extension VTdConfiguration {
     }
     let capability = VTdCapability(rawValue: low)
     let extended = VTdExtendedCapability(rawValue: high)
-    try need(
-      features.contains(.cachingMode), "caching mode of the guest's unit, to see new PASIDs")
+    // Without it a guest does not tell of new PASIDs, and none would be attached.
+    guard features.contains(.cachingMode) else {
+      throw .guestLacks(feature: "caching mode", device: device.name)
+    }
     try need(extended[.scalableMode], "scalable mode")
     try need(extended[.nesting], "nested translation")
     try need(!features.contains(.fiveLevels) || capability.hasFiveLevels, "five-level tables")

@@ -45,7 +45,6 @@ extension VTdModel {
   /// The guest cleared a recording register: PPF stands for all of them, FRI for the first.
   mutating func didClearRecord() {
     var status = VTdFaultStatus(rawValue: registers[VTdRegister.faultStatus])
-    guard status.pending else { return }
     let count = configuration.faultRegisters
     let first = Int(status.recordIndex)
     let left = (0..<count).lazy.map { (first + $0) % count }.first { isPending(at: $0) }

@@ -31,6 +31,7 @@ extension VTdModel {
     let next = (tail + 32) & mask
     guard next != registers[wide: VTdRegister.requestHead] & mask else {
       status.overflow = true
+      log.append(.requestQueueFull(source: source))
       registers[VTdRegister.requestStatus] = status.rawValue
       if isFirst { raise(VTdRegister.requestEvent) }
       return refuse(request, source, .success)

@@ -32,6 +32,7 @@ extension VTdModel {
     guard head < queue.byteCount, (head | tail) & (queue.isWide ? 0x1F : 0xF) == 0 else {
       return stop(.tail)
     }
+    shadow.beginStretch()
     // The model's own buffer, taken out so that both can change.
     var bytes: [UInt8] = []
     swap(&bytes, &queueBuffer)
@@ -39,11 +40,9 @@ extension VTdModel {
     swap(&bytes, &queueBuffer)
     finishInvalidations()
     registers[wide: VTdRegister.queueHead] = head
-    if let problem {
-      stop(problem)
-    } else if head == tail, silentSource != nil {
-      reportSilence()
-    }
+    if let problem { stop(problem) }
+    // A device that kept silent without a wait behind it.
+    reportSilence()
   }
 
   /// Runs descriptors; stops at a wrong one, with the head at it, or behind a wait that cannot end.

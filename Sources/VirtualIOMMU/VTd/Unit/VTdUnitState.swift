@@ -59,10 +59,12 @@ extension VTdModel {
       (0..<configuration.faultRegisters).contains(saved.nextRecord)
     else { throw .latched }
     registers = file
+    shadow.beginStretch()
     state = saved.translation
     queue = saved.queueAddress.map(VTdQueueAddress.init(rawValue:))
     nextRecord = saved.nextRecord
     silentSource = nil
+    didClearRecord()
     announceState(flushing: true)
     shadow.note(.allTranslations)
     shadow.markAll()

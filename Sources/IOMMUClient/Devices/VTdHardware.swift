@@ -1,7 +1,7 @@
 public import Hardware
 
 /// A VT-d unit as the kernel shows it (`struct iommu_hw_info_vtd`).
-public struct VTdUnit: Hashable, Sendable {
+public struct VTdHardware: Hashable, Sendable {
   /// Notes of the kernel; bit 0 is about erratum 772415.
   public let flags: UInt32
   /// The Capability Register.

@@ -2,53 +2,25 @@ import Hardware
 import IOMMU
 import SoftHost
 
-extension LabRun {
+/// Whoever lets the device of a lab make requests.
+protocol LabDeviceUser: LabWriter {
+  /// Where the device's requests enter the host.
+  var endpoint: Endpoint { get }
+  /// What the VMM makes its calls to.
+  var kernel: WitnessKernel { get }
+}
+
+extension LabDeviceUser {
   /// The way of a request of the device.
-  static let deviceWay = ["device", "(RID, PASID, address)", "stage 1", "stage 2", "memory"]
+  static var deviceWay: [String] {
+    ["device", "(RID, PASID, address)", "stage 1", "stage 2", "memory"]
+  }
 
   /// Room for every text that the device moves.
-  static let textSize = 64
-
-  /// The device writes, copies and reads with each PASID at the same address.
-  func doDMA(_ machine: LabMachine) throws {
-    begin(.dma, "The device does DMA with each PASID, at one address", Self.deviceWay)
-    let address = GuestProcess.text
-    for (index, process) in machine.processes.enumerated() {
-      let text = "written with PASID \(process.pasid.rawValue)"
-      let result = write(text, to: address, process.pasid)
-      let found = try machine.memory.text(process.textPlace, Self.textSize)
-      report.facts.processes[index].text = found
-      claim(
-        .device, "PASID \(process.pasid.rawValue): write to \(address.rawValue.hex)",
-        "\(result.word); \(process.textPlace.rawValue.hex) holds \"\(found)\"",
-        result == .done && found == text, "\"\(text)\" in the process's own page")
-    }
-    try copy(machine)
-    try showWalk(machine)
-  }
-
-  /// What one process has reaches another one's page only through the device.
-  private func copy(_ machine: LabMachine) throws {
-    guard let first = machine.processes.first, let last = machine.processes.last else { return }
-    let target = IOVA(GuestProcess.text.rawValue + 0x100)
-    let (input, text) = read(GuestProcess.text, first.pasid)
-    let output = write(text, to: target, last.pasid)
-    claim(
-      .device,
-      "PASID \(first.pasid.rawValue) to PASID \(last.pasid.rawValue): copy to \(target.rawValue.hex)",
-      "read \(input.word), write \(output.word)",
-      input == .done && output == .done, "both to be done")
-    let (result, back) = read(target, last.pasid)
-    let original = report.facts.processes.first?.text
-    claim(
-      .device, "PASID \(last.pasid.rawValue): read \(target.rawValue.hex) back",
-      "\(result.word), \"\(back)\"", result == .done && back == original,
-      "\"\(original ?? "")\"")
-  }
+  static var textSize: Int { 64 }
 
   /// One translation, with what stands at each step.
-  private func showWalk(_ machine: LabMachine) throws {
-    guard let process = machine.processes.first else { return }
+  func showWalk(of process: GuestProcess) throws {
     let address = GuestProcess.text
     let entries = try process.table.walk(address)
     var levels: [LabFacts.Walk.Level] = []
@@ -87,7 +59,7 @@ extension LabRun {
   }
 
   /// Where an address leads in the host, as the unit tells the device.
-  private func hostAddress(_ address: IOVA, _ pasid: PASID? = nil) -> UInt64? {
+  func hostAddress(_ address: IOVA, _ pasid: PASID? = nil) -> UInt64? {
     guard case .success(let translation) = endpoint.translate(address, .read, pasid: pasid),
       translation.address.isDirect
     else { return nil }

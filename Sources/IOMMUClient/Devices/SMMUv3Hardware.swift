@@ -4,7 +4,7 @@ public import Hardware
 ///
 /// The registers are the hardware's own. Only the fields named here are a statement of the kernel
 /// too; others may say what it does not let a guest use.
-public struct SMMUv3Unit: Hashable, Sendable {
+public struct SMMUv3Hardware: Hashable, Sendable {
   /// Notes of the kernel; none yet.
   public let flags: UInt32
   /// SMMU_IDR0.

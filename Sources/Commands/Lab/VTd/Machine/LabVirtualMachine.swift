@@ -1,0 +1,110 @@
+import HostABI
+import Hardware
+import IOMMU
+import PCIe
+import Passthrough
+import SoftHost
+import VirtualIOMMU
+
+/// A virtual machine of the lab as its VMM has it: what it has of its host, the guest's unit and
+/// PCI hierarchy, and the device.
+final class LabVirtualMachine {
+  let host: SoftwareHost
+  let endpoint: Endpoint
+  let kernel: WitnessKernel
+  /// Refuses what it is told to, below the witness.
+  let refusing: RefusingKernel
+  let passthrough: PassthroughMachine
+  let unit: VTdUnit
+  let interrupts: WitnessInterrupts
+  let iommu: WitnessIOMMU
+  private(set) var topology = PCITopology()
+  /// The port that the device is behind.
+  private let port: PCITopology.FunctionID
+  private var portConfig = EmulatedPort.make(.rootPort, vendorID: 0x1B36, deviceID: 0x000C)
+  /// Holds guest memory until everything that names it is gone.
+  private let backing: GuestBacking
+  var device: RealisedDevice?
+
+  /// The name of the device, and of its node.
+  static let deviceName = "vfio0"
+  static let devicePath = "/dev/vfio/devices/vfio0"
+
+  /// Opens the host, tells it of guest memory, and makes the unit and a root port.
+  ///
+  /// - Parameters:
+  ///   - lab: The host.
+  ///   - configuration: What the user asks of the unit.
+  ///   - process: The program that the VMM runs in, with what tests put before it.
+  ///   - memory: Where guest memory starts for the guest, and what holds it.
+  ///   - breaking: What is made to fail.
+  ///   - seams: Gets what crosses the seams.
+  init(
+    _ lab: LabHost, _ configuration: VTdConfiguration, _ kernel: WitnessKernel,
+    _ refusing: RefusingKernel, at start: GuestPhysicalAddress, _ backing: GuestBacking,
+    breaking: LabBreak?, _ seams: SeamLog
+  ) throws {
+    host = lab.host
+    endpoint = lab.host.endpoints[0]
+    self.kernel = kernel
+    self.refusing = refusing
+    self.backing = backing
+    passthrough = try PassthroughMachine(on: kernel)
+    try passthrough.map(
+      GuestMemoryRegion(
+        at: start, byteCount: backing.byteCount, .memory(address: backing.address)))
+    let table = PagingTable()
+    try table.map(
+      IOVA(start.rawValue), byteCount: backing.byteCount, to: HostAddress(backing.address),
+      allowing: [.read, .write])
+    interrupts = WitnessInterrupts(seams)
+    unit = VTdUnit(
+      configuration, memory: VirtualIOMMU.GuestMemory(table), interrupts: interrupts)
+    iommu = WitnessIOMMU(unit, seams)
+    let rootBus = try topology.addRootBus(iommu: iommu)
+    var facts = PCIFunction(reading: portConfig.physical)
+    if breaking == .blockedPath { facts.accessControl = nil }
+    if breaking == .conventionalBridge { facts = PCIFunction(.expressToPCIBridge) }
+    port = try topology.add(
+      facts, named: breaking == .conventionalBridge ? "br0" : "rp0", on: rootBus, device: 1)
+  }
+
+  /// The guest's firmware numbers the bus behind the port.
+  ///
+  /// - Returns: The number.
+  func numberBuses() -> UInt8 {
+    portConfig.write(0x0001_0100, .dword, at: 0x18)
+    let number = UInt8(portConfig.read(.byte, at: 0x19))
+    if let bus = topology.bus(behind: port) { topology.setNumber(number, of: bus) }
+    return number
+  }
+
+  /// Plugs the device in behind the port.
+  func realise(
+    _ source: DeviceRequest.Source, _ synthesis: SynthesisRequest
+  ) throws {
+    guard let bus = topology.bus(behind: port) else { throw LinuxErrno.ENODEV }
+    let place = try topology.add(
+      PCIFunction(.endpoint), named: Self.deviceName, on: bus, device: 0)
+    device = try passthrough.realise(
+      DeviceRequest(Self.deviceName, from: source, at: place, synthesis: synthesis), in: topology)
+  }
+
+  /// Takes the device away from the guest.
+  func unplug() { device = nil }
+
+  /// What the guest's kernel drives the device by.
+  var function: GuestFunction {
+    GuestFunction(
+      read: { offset, width in self.device?.readConfig(width, at: offset) ?? .max },
+      write: { value, offset, width in _ = self.device?.writeConfig(value, width, at: offset) })
+  }
+
+  /// Passes page requests on when there are some, as a VMM does that waits on the descriptor.
+  func deliverPageRequests() throws -> Int {
+    guard let descriptor = device?.pageRequestDescriptor,
+      try kernel.poll(descriptor).contains(.readable)
+    else { return 0 }
+    return try device?.deliverPageRequests() ?? 0
+  }
+}
