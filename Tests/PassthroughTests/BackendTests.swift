@@ -272,6 +272,41 @@ struct BackendTests {
     #expect(guest.device.pageRequestDescriptor == nil && guest.found(5) == 2)
   }
 
+  @Test(
+    "accesses outside of config space read ones and change nothing",
+    arguments: [Int.min, Int.min + 0x60, -1, 4096, Int.max])
+  func outside(offset: Int) throws {
+    var device = try Machine().realise(0)
+    let before = device.state()
+    for width in [AccessWidth.byte, .word, .dword] {
+      #expect(device.writeConfig(.max, width, at: offset).problem == nil)
+      #expect(device.readConfig(width, at: offset) == width.mask)
+    }
+    #expect(device.state() == before)
+  }
+
+  @Test("a reset begins with the device, and goes on when that cannot be reset")
+  func resetOrder() throws {
+    func live(_ machine: Machine) throws -> RealisedDevice {
+      var device = try machine.realise(0)
+      device.enable()
+      let stage = try machine.firstStage(0x10_0000, to: 0x20_0000)
+      try device.wishes().setTranslation(stage, for: pasid(5))
+      try device.wishes().setTranslation(stage, for: nil)
+      return device
+    }
+    let counting = try Machine(on: .server(), failing: .max)
+    let counted = try live(counting)
+    // A detach would be tried again, and nobody would hear of the failure.
+    let machine = try Machine(on: .server(), failing: counting.callCount + 1)
+    _ = counted.name
+    var device = try live(machine)
+    #expect(throws: RealiseError.self) { try device.reset() }
+    let backend = try device.wishes()
+    #expect(backend.attachedPASIDs.isEmpty && backend.translation(of: nil) == .passThrough)
+    #expect(device.requester != nil)
+  }
+
   @Test("reset and unplug leave nothing behind")
   func endings() throws {
     let machine = try Machine()

@@ -153,10 +153,10 @@ extension RealisedDevice {
   /// Puts device and config space back to how they were when it was realised, as at a reset of the
   /// whole machine.
   ///
-  /// PASIDs are detached and requests without one pass through; then the guest's IOMMU takes the
-  /// device anew, and puts in place what the guest's tables say by then. So it may be reset before or
-  /// after the device. A guest's own reset of the function does not come here: it leaves alone what
-  /// the IOMMU has.
+  /// The device is reset, PASIDs are detached and requests without one pass through; then the guest's
+  /// IOMMU takes the device anew, and puts in place what the guest's tables say by then. Reset the
+  /// IOMMU after its devices: one that still runs would reach memory past it. A guest's own reset of
+  /// the function does not come here: it leaves alone what the IOMMU has.
   ///
   /// - Throws: ``RealiseError`` when the host refuses, or the guest's IOMMU does.
   public mutating func reset() throws(RealiseError) {
@@ -164,11 +164,16 @@ extension RealisedDevice {
     let place = requester
     withdraw()
     var problem: IOMMUError?
+    // The device first: what it still does at addresses of the guest's must not pass through.
     do {
-      try backend?.reset()
       if let kept, try kept.device.information().canReset { try kept.device.reset() }
     } catch {
       problem = error
+    }
+    do {
+      try backend?.reset()
+    } catch {
+      problem = problem ?? error
     }
     if let place { try announce(at: place) }
     if let problem { throw .host(device: name, .attach, problem) }
