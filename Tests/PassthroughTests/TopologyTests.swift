@@ -81,6 +81,27 @@ struct TopologyTests {
     }
   }
 
+  /// A unit that does not say what it asks of the host.
+  private final class SilentIOMMU: GuestIOMMU {
+    let pasidWidth: UInt8 = 0
+    let honoursExecute = false
+    let honoursPrivileged = false
+    let supportsATS = false
+    let supportsPageRequests = false
+    func add(_ device: HostIOMMUDevice, at requester: RequesterID) {}
+    func remove(_ requester: RequesterID) {}
+    func report(_ request: GuestPageRequest, from requester: RequesterID) -> Bool { false }
+  }
+
+  @Test("a unit that does not say what it asks for asks for nothing")
+  func silent() throws {
+    var topology = PCITopology()
+    let bus = try topology.addRootBus(iommu: SilentIOMMU())
+    let place = try topology.add(
+      PCIFunction(.integratedEndpoint), named: "dev", on: bus, device: 1)
+    #expect(topology.requester(of: place)?.flags == [])
+  }
+
   @Test("requester IDs follow the bus numbers that the guest gives")
   func renumbering() throws {
     var all = try Everything()

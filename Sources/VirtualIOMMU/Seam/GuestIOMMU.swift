@@ -33,6 +33,11 @@ public protocol GuestIOMMU: AnyObject {
   func report(_ request: GuestPageRequest, from requester: RequesterID) -> Bool
 }
 
+extension GuestIOMMU {
+  /// A unit that does not say what it asks for asks for nothing.
+  public var flags: VIOMMUFlags { [] }
+}
+
 /// Why a guest's IOMMU does not take a device of the host.
 public enum HostDeviceRefusal: Error, Hashable, Sendable {
   /// The host has an IOMMU of another kind.

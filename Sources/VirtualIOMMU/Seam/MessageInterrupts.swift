@@ -2,7 +2,7 @@
 public protocol MessageInterrupts: Sendable {
   /// Delivers a message, as a write of `data` to `address` would.
   ///
-  /// Must not call back into whoever sent it.
+  /// The guest chose both, so the address may be any. Must not call back into whoever sent it.
   ///
   /// - Parameters:
   ///   - data: The message's data.
