@@ -459,7 +459,7 @@ struct VTdShadowTests {
     arguments: [
       (nil, 26, 57, "nested translation"), (nil, 43, 57, "scalable mode"), (56, nil, 57, "1 GiB"),
       (60, nil, 57, "five-level"), (nil, 31, 57, "supervisor"), (nil, 30, 57, "execute"),
-      (nil, 34, 57, "accessed"), (nil, nil, 39, "addressWidth"),
+      (nil, 34, 57, "accessed"), (nil, 48, 57, "coherent"), (nil, nil, 39, "addressWidth"),
     ] as [(UInt64?, UInt64?, Int, String)])
   func refused(_ missing: UInt64?, _ extended: UInt64?, _ width: Int, _ word: String) throws {
     // Everything but one bit of CAP or ECAP.
@@ -529,6 +529,11 @@ struct VTdShadowTests {
         == [.wantsNestingParent, .wantsNestingDirtyTracking])
     #expect(try flags(0, [.passThrough]) == [])
     #expect(try flags(20, [.scalableMode, .secondStage]) == [])
+    let all = try UnitGuest(
+      pages: 16,
+      VTdConfiguration(features: usual.union([.executeRequests, .supervisorRequests]))
+    ).unit
+    #expect(all.honoursPrivileged && !all.honoursExecute)
   }
 
   // MARK: Any sequence

@@ -42,6 +42,8 @@ extension VTdConfiguration {
     }
     try need(extended[.scalableMode], "scalable mode")
     try need(extended[.nesting], "nested translation")
+    // Guests are told that walks see what their processors wrote, and flush nothing.
+    try need(extended[.coherentScalableWalks], "coherent page walks")
     try need(!features.contains(.fiveLevels) || capability.hasFiveLevels, "five-level tables")
     try need(
       !features.contains(.gigabytePages) || capability.hasGigabytePages, "first-stage 1 GiB pages")

@@ -108,8 +108,9 @@ public final class VTdUnit: GuestIOMMU, Sendable {
 
   /// Bits of a PASID; from the configuration.
   public var pasidWidth: UInt8 { UInt8(configuration.pasidBits) }
-  /// Whether execute requests are carried; from the configuration.
-  public var honoursExecute: Bool { configuration.features.contains(.executeRequests) }
+  /// Never for devices of a host: the kernel takes no word on execute requests (ERE) with a guest's
+  /// first stage (`enum iommu_hwpt_vtd_s1_flags`), so that an entry's could not be carried out.
+  public var honoursExecute: Bool { false }
   /// Whether privileged requests are carried; from the configuration.
   public var honoursPrivileged: Bool { configuration.features.contains(.supervisorRequests) }
   /// Whether there are device TLBs; from the configuration.
