@@ -1,3 +1,4 @@
+import Foundation
 import HostSystem
 import Hardware
 import IOMMU
@@ -218,6 +219,23 @@ struct VTdMigrationTests {
     #expect(target.read(0x228, size: 8) == source.unit.read(0x228, size: 8))
     let again = target.save()
     #expect(again.translation == state.translation && again.nextRecord == state.nextRecord)
+  }
+
+  @Test("a state travels as text, and a configuration that cannot be is refused on the way")
+  func text() throws {
+    let guest = try UnitGuest(pages: 64)
+    guest.start()
+    let state = guest.unit.save()
+    let text = try JSONEncoder().encode(state)
+    let read = try JSONDecoder().decode(VTdUnitState.self, from: text)
+    #expect(read == state)
+    try guest.unit.restore(read)
+    #expect(guest.unit.save() == state)
+    let wrong = String(decoding: text, as: UTF8.self)
+      .replacingOccurrences(of: "\"addressWidth\":48", with: "\"addressWidth\":-1")
+    #expect(throws: VTdConfigurationError.addressWidth(-1)) {
+      _ = try JSONDecoder().decode(VTdUnitState.self, from: Data(wrong.utf8))
+    }
   }
 
   @Test("a state that no unit of this configuration can have is refused")

@@ -3,7 +3,7 @@
 /// It says nothing about a host, so that it is the same on both ends of a migration.
 public struct VTdConfiguration: Hashable, Sendable {
   /// What a unit may offer beyond translating.
-  public struct Features: OptionSet, Hashable, Sendable {
+  public struct Features: OptionSet, Hashable, Sendable, Codable {
     /// The flags.
     public let rawValue: UInt32
 
@@ -130,6 +130,35 @@ public struct VTdConfiguration: Hashable, Sendable {
     (.secondStageDirtyBits, .secondStage, "dirty bits of second stages", "second stages"),
     (.extendedInterrupts, .interruptRemapping, "x2APIC destinations", "interrupt remapping"),
   ]
+}
+
+/// The configuration as a migration carries it; keys are stable, and features are numbers.
+extension VTdConfiguration: Codable {
+  private enum Key: String, CodingKey {
+    case addressWidth, pasidBits, faultRegisters, features
+  }
+
+  /// Reads what ``encode(to:)`` wrote.
+  ///
+  /// - Parameter decoder: The source; it may come from anybody.
+  /// - Throws: `DecodingError`, or ``VTdConfigurationError`` when it does not go together.
+  public init(from decoder: any Decoder) throws {
+    let all = try decoder.container(keyedBy: Key.self)
+    try self.init(
+      addressWidth: all.decode(Int.self, forKey: .addressWidth),
+      pasidBits: all.decode(Int.self, forKey: .pasidBits),
+      faultRegisters: all.decode(Int.self, forKey: .faultRegisters),
+      features: all.decode(Features.self, forKey: .features))
+  }
+
+  /// Writes `addressWidth`, `pasidBits`, `faultRegisters` and `features`.
+  public func encode(to encoder: any Encoder) throws {
+    var all = encoder.container(keyedBy: Key.self)
+    try all.encode(addressWidth, forKey: .addressWidth)
+    try all.encode(pasidBits, forKey: .pasidBits)
+    try all.encode(faultRegisters, forKey: .faultRegisters)
+    try all.encode(features, forKey: .features)
+  }
 }
 
 /// Why a unit cannot be what was asked for.

@@ -4,7 +4,7 @@ public import Hardware
 ///
 /// VT-d §11.4.6.
 @frozen
-public struct VTdRootTableAddress: BitRegister {
+public struct VTdRootTableAddress: BitRegister, Codable {
   /// All bits.
   public var rawValue: UInt64
   /// Makes a register from all its bits.

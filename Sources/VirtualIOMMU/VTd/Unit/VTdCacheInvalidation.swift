@@ -31,7 +31,7 @@ public enum VTdCacheInvalidation: Hashable, Sendable, BitwiseCopyable {
 }
 
 /// What part of the unit's state its own translations depend on.
-public struct VTdTranslationState: Hashable, Sendable {
+public struct VTdTranslationState: Hashable, Sendable, Codable {
   /// TES: whether requests are translated at all.
   public var isTranslating: Bool
   /// The root table, as latched by the last set-root-pointer command.

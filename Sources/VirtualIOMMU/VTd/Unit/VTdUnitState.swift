@@ -1,5 +1,5 @@
 /// What a unit's guest has programmed, for a migration.
-public struct VTdUnitState: Hashable, Sendable {
+public struct VTdUnitState: Hashable, Sendable, Codable {
   /// What the unit offers; a unit that offers anything else refuses the state.
   public var configuration: VTdConfiguration
   /// The register page in doublewords.
