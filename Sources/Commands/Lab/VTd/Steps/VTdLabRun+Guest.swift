@@ -102,7 +102,8 @@ extension VTdLabRun {
     let device = try guest.driver.attach(requester.sourceID, flags)
     guest.device = device
     note(
-      .guest, "context entry of \(requester.sourceID.hex(digits: 4)) at "
+      .guest,
+      "context entry of \(requester.sourceID.hex(digits: 4)) at "
         + device.contextEntry.rawValue.hex, "PASID directory \(device.directory.rawValue.hex)")
     guard let backend = guest.machine.device?.backend else {
       note(.host, "requests without a PASID", "are not iommufd's to translate here")

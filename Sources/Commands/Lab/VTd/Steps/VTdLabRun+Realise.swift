@@ -9,13 +9,10 @@ import VirtualIOMMU
 
 /// From the host's device to the guest's.
 extension VTdLabRun {
-  private static let way = ["VMM", "Passthrough", "IOMMUClient", "HostKernel", "SoftHost"]
-
   /// The VMM realises the device behind a root port of the guest.
   ///
   /// - Returns: Whether the guest has it.
   func realise(_ guest: LabGuest) throws -> Bool {
-    begin(.realise, "The VMM realises the device: ask, attach, tell the unit, decide", Self.way)
     let machine = guest.machine
     note(
       .vmm, "tell the host of guest memory",
