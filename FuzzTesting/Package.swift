@@ -46,7 +46,7 @@ if Context.environment["PASSAGE_LIBFUZZER"] != nil {
   package.targets.append(.systemLibrary(name: "CFuzzer"))
   for name in [
     "DumpText", "WalkInsert", "Placement", "VirtualConfig", "SurveyLine", "JSONFiles",
-    "GuestTables", "RequestDoor", "UnitDoor",
+    "GuestTables", "RequestDoor", "UnitDoor", "OwnWalk",
   ] {
     package.targets.append(
       .executableTarget(

@@ -3,6 +3,7 @@ import Hardware
 import PCIe
 import Passthrough
 import Placement
+import TestSupport
 import Testing
 import VirtualIOMMU
 
@@ -313,9 +314,33 @@ struct TranslationServiceTests {
     #expect(device.readConfig(.dword, at: pri + 12) == 0)
   }
 
+  @Test("a guest that writes anything anywhere is no harm", arguments: 0..<8 as Range<UInt64>)
+  func hostileGuest(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    let machine = try Machine()
+    var device = try machine.realise(0)
+    let layout = ConfigLayout(of: device.guestConfig())
+    let ours = [0x220, 0x240, 0xFF8, 0x48].flatMap { [$0, $0 + 4, $0 + 6] }
+    for _ in 0..<2000 {
+      let width = AccessWidth.allCases.randomElement(using: &random) ?? .byte
+      let near = (ours.randomElement(using: &random) ?? 0) + Int.random(in: -3...3, using: &random)
+      let offset = Bool.random(using: &random) ? near : Int.random(in: -4...4100, using: &random)
+      // Base addresses and the like are the device's own business.
+      guard offset < 0 || offset >= 0x40 else { continue }
+      let value = UInt32.random(in: 0...(.max), using: &random)
+      #expect(device.writeConfig(value, width, at: offset).problem == nil)
+      _ = device.readConfig(width, at: offset)
+    }
+    #expect(ConfigLayout(of: device.guestConfig()).differences(from: layout).isEmpty)
+    let pri = try #require(device.synthesis.pageRequests.offset)
+    let isOn = device.readConfig(.word, at: pri + 4) & 1 == 1
+    #expect((device.pageRequestDescriptor != nil) == isOn)
+    #expect((device.readConfig(.word, at: pri + 6) & 0x100 == 0) == isOn)
+  }
+
   @Test("a device that says nothing sensible is no harm", arguments: 0..<200 as Range<UInt64>)
   func hostileDevice(seed: UInt64) throws {
-    var random = Numbers(state: seed)
+    var random = SplitMix64(seed: seed)
     var builder = ConfigSpaceBuilder(SynthesisTests.view)
     for _ in 0..<Int.random(in: 1...40, using: &random) {
       let at = Int.random(in: 0..<0x140, using: &random) * 4
@@ -334,19 +359,6 @@ struct TranslationServiceTests {
     let guest = VirtualConfigSpace(facts.view, emulation: view.emulation)
     let before = facts.view.walkCapabilities().problems.count
     if before == 0 { #expect(try guest.snapshot().walkCapabilities().problems.isEmpty) }
-  }
-}
-
-/// Random numbers from a seed.
-struct Numbers: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
   }
 }
 

@@ -35,6 +35,7 @@ enum Benchmarks {
     if isAll || only == "--binary" { BinaryRows(setup).measure(into: &table) }
     if isAll || only == "--virtual" { VirtualRows(setup).measure(into: &table) }
     if isAll || only == "--translation" { TranslationRows(setup).measure(into: &table) }
+    if isAll || only == "--translation" { OwnTranslationRows(setup).measure(into: &table) }
     if isAll || only == "--vtd" { VTdRows(setup).measure(into: &table) }
     if isAll || only == "--host" { HostRows(setup).measure(into: &table) }
     if isAll || only == "--ranges" { RangeRows(setup).measure(into: &table) }

@@ -18,6 +18,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case requestDoor = "RequestDoor"
   /// A guest's use of a VT-d unit: registers, queues, tables.
   case unitDoor = "UnitDoor"
+  /// Translation for emulated devices by the tables of a guest.
+  case ownWalk = "OwnWalk"
 
   /// Checks the target's properties on an input.
   ///
@@ -33,6 +35,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .guestTables: GuestTablesEntry.run(bytes)
     case .requestDoor: RequestDoorEntry.run(bytes)
     case .unitDoor: UnitDoorEntry.run(bytes)
+    case .ownWalk: OwnWalkEntry.run(bytes)
     }
   }
 }

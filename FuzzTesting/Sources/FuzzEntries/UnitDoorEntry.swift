@@ -82,7 +82,7 @@ final class UnitDoorCheck {
     unit.write(0x2000 | 1 << 10, at: VTdRegister.rootTable, size: 8)
     unit.write(1 << 26 | 1 << 30, at: VTdRegister.command, size: 4)
     unit.write(1 << 26 | 1 << 31, at: VTdRegister.command, size: 4)
-    require(backend.count == 15, "the RID and 14 PASIDs are attached, not \(backend.count)")
+    require(backend.count == 16, "the RID and 15 PASIDs are attached, not \(backend.count)")
   }
 
   private func addHost() {

@@ -13,6 +13,7 @@ let seeds: [(FuzzTarget, [Seed])] = [
   (.guestTables, TableSeeds.all),
   (.requestDoor, RequestSeeds.all),
   (.unitDoor, UnitSeeds.all),
+  (.ownWalk, OwnWalkSeeds.all),
 ]
 guard CommandLine.arguments.count == 2 else { fatalError("usage: WriteSeeds FOLDER") }
 for (target, list) in seeds {

@@ -171,6 +171,22 @@ extension ConformanceSuite {
       b.equal(try c.unmap(ioas, iova, 4096), 4096, "bytes unmapped")
       b.works { try c.hwpt(device.id, on: ioas) }
     },
+    ConformanceCase(
+      "a first table takes mappings from the lowest address up", 39, needs: .mock
+    ) { b in
+      let c = try b.context()
+      let (_, device) = try c.ioasWithDevice()
+      let (hole, start) = (try b.hole(), MockIOMMU.apertureStart)
+      // The context's own file has no pages for devices.
+      for (file, memory, expected) in [
+        (start, start + 4096, LinuxErrno.EINVAL), (start + 4096, start, .EFAULT),
+      ] {
+        let ioas = try c.ioas()
+        try c.map(ioas, file: c.descriptor, 4096, at: file)
+        try c.map(ioas, hole, 4096, at: memory)
+        b.fails(expected) { try c.hwpt(device.id, on: ioas) }
+      }
+    },
     ConformanceCase("without a table, mapping is lazy for a VFIO device too", 39, needs: .vfio) {
       b in
       let c = try b.context()
@@ -192,6 +208,19 @@ extension ConformanceSuite {
         try c.map(ioas, pages, 8192, at: MockIOMMU.apertureStart)
       }
       c.expectUnmapped(device.hwpt, MockIOMMU.apertureStart, pages)
+      b.equal(try c.unmap(ioas, 0, .max), 0, "bytes mapped afterwards")
+    },
+    ConformanceCase(
+      "with a table, memory up to the last page of all fails EOVERFLOW", 40, needs: .mock
+    ) { b in
+      let c = try b.context()
+      let (ioas, _) = try c.ioasWithDevice()
+      let lastPage = 0 &- 4096 as UInt64
+      b.fails(.EOVERFLOW, "half of the last page") { try c.map(ioas, lastPage, 2048) }
+      b.fails(.EOVERFLOW, "a page and half of the last one") {
+        try c.map(ioas, lastPage - 4096, 6144)
+      }
+      b.fails(.EFAULT, "the page before") { try c.map(ioas, lastPage - 4096, 4096) }
       b.equal(try c.unmap(ioas, 0, .max), 0, "bytes mapped afterwards")
     },
     ConformanceCase(

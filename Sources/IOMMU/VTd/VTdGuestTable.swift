@@ -56,8 +56,16 @@ public final class VTdGuestTable: Sendable {
   let isTaggedByPASID: Bool
   private let isLegacy: Bool
   private let hostAddressWidth: UInt64
+  /// The parts of `kind`, where a walk finds them without taking it apart.
+  private let shape: Shape
+  private let second: VTdSecondStage
+  private let inputShift: Int64
   private let start: WalkStart
   private let parameters: VTdFirstStageFormat.Parameters
+
+  private enum Shape {
+    case passThrough, first, second, nested
+  }
 
   /// Makes a table.
   ///
@@ -74,11 +82,16 @@ public final class VTdGuestTable: Sendable {
     self.memory = memory
     self.isLegacy = isLegacy
     self.hostAddressWidth = UInt64(hostAddressWidth)
-    let first: FirstStage? =
-      switch kind {
-      case .first(let first), .nested(let first, _): first
-      case .passThrough, .second: nil
-      }
+    let first: FirstStage?
+    let second: VTdSecondStage?
+    switch kind {
+    case .passThrough: (shape, first, second) = (.passThrough, nil, nil)
+    case .first(let one): (shape, first, second) = (.first, one, nil)
+    case .second(let other): (shape, first, second) = (.second, nil, other)
+    case .nested(let one, let other): (shape, first, second) = (.nested, one, other)
+    }
+    self.second = second ?? VTdSecondStage(root: GuestPhysicalAddress(0), levels: 4)
+    inputShift = Int64(11 + 9 * (first?.levels ?? 4))
     isTaggedByPASID = first != nil
     start = WalkStart(
       table: (first?.root.rawValue ?? 0) & ~0xFFF, shift: UInt64(3 + 9 * (first?.levels ?? 4)),
@@ -112,7 +125,8 @@ public final class VTdGuestTable: Sendable {
     }
   }
 
-  @inline(__always)
+  /// Walks to memory; by itself, so that it is called without counting a reference.
+  @inline(never)
   func walk(_ iova: IOVA, _ access: DMAAccess, updating: Bool) -> WalkResult {
     walk(iova, access, updating: updating, to: .memory)
   }
@@ -122,39 +136,40 @@ public final class VTdGuestTable: Sendable {
     _ iova: IOVA, _ access: DMAAccess, updating: Bool, to target: WalkTarget
   ) -> WalkResult {
     let request = WalkRequest(iova: iova, access: access, isUpdating: updating)
-    let stage = GuestMemoryStage(memory: memory, target: target)
-    switch kind {
-    case .first(let first):
-      if let fault = refusal(of: request, by: first) { return .fault(fault) }
+    // Each stage is made where it is used, so that no reference is counted.
+    switch shape {
+    case .first:
+      if let fault = refusal(of: request) { return .fault(fault) }
       return NestedWalk<VTdFirstStageFormat, GuestMemoryStage>.run(
-        request, from: start, parameters, through: stage)
-    case .nested(let first, let second):
-      if let fault = refusal(of: request, by: first) { return .fault(fault) }
+        request, from: start, parameters,
+        through: GuestMemoryStage(memory: memory, target: target))
+    case .nested:
+      if let fault = refusal(of: request) { return .fault(fault) }
       return NestedWalk<VTdFirstStageFormat, GuestSecondStage>.run(
         request, from: start, parameters,
         through: GuestSecondStage(memory: memory, target: target, second: second))
-    case .second(let second):
-      return walk(request, second, stage)
+    case .second:
+      return walkSecond(request, target)
     case .passThrough:
       guard iova.rawValue >> hostAddressWidth == 0 else {
         return .fault(fault(.vtd(isLegacy ? .legacyInputTooWide : .resultTooWide), request))
       }
-      return finish(request, iova.rawValue, rights: 7, shift: 12, stage)
+      return finish(request, iova.rawValue, rights: 7, shift: 12, target)
     }
   }
 
   /// What the entry refuses before any table is read.
   @inline(__always)
-  private func refusal(of request: WalkRequest, by first: FirstStage) -> TranslationFault? {
+  private func refusal(of request: WalkRequest) -> TranslationFault? {
     let access = request.access
-    if access.contains(.privileged), !first.options.contains(.supervisorRequests) {
+    if access.contains(.privileged), !parameters.options.contains(.supervisorRequests) {
       return TranslationFault(.vtd(.supervisorNotEnabled), in: .configuration, at: request.iova)
     }
-    if access.contains(.execute), !first.options.contains(.executeRequests) {
+    if access.contains(.execute), !parameters.options.contains(.executeRequests) {
       return TranslationFault(.vtd(.executeNotEnabled), in: .configuration, at: request.iova)
     }
     // All bits from the highest one that is decoded up are alike.
-    let top = Int64(bitPattern: request.iova.rawValue) >> Int64(11 + 9 * first.levels)
+    let top = Int64(bitPattern: request.iova.rawValue) >> inputShift
     guard top == 0 || top == -1 else {
       return TranslationFault(.vtd(.notCanonical), in: .first, at: request.iova)
     }
@@ -162,9 +177,7 @@ public final class VTdGuestTable: Sendable {
   }
 
   @inline(__always)
-  private func walk(
-    _ request: WalkRequest, _ second: VTdSecondStage, _ stage: GuestMemoryStage
-  ) -> WalkResult {
+  private func walkSecond(_ request: WalkRequest, _ target: WalkTarget) -> WalkResult {
     let needed = UInt64(request.access.rawValue & 7)
     switch second.walk(
       request.iova.rawValue, needed: needed, updating: request.isUpdating, memory)
@@ -177,7 +190,7 @@ public final class VTdGuestTable: Sendable {
           intermediate: GuestPhysicalAddress(request.iova.rawValue),
           isCurable: refusal.isCurable))
     case .page(let address, let rights, let shift):
-      return finish(request, address, rights: rights, shift: shift, stage)
+      return finish(request, address, rights: rights, shift: shift, target)
     }
   }
 
@@ -185,8 +198,9 @@ public final class VTdGuestTable: Sendable {
   @inline(__always)
   private func finish(
     _ request: WalkRequest, _ address: UInt64, rights: UInt64, shift: UInt64,
-    _ stage: GuestMemoryStage
+    _ target: WalkTarget
   ) -> WalkResult {
+    let stage = GuestMemoryStage(memory: memory, target: target)
     switch stage.find(address, for: .page, request) {
     case .refused(let reason, _, _, _):
       let isRange = reason == .vtd(.interruptRange)

@@ -6,7 +6,10 @@ import VirtualIOMMU
 /// Reset, and the end.
 extension IOMMUFDBackend {
   /// Takes everything of the guest's away: PASIDs are detached, and the RID passes through.
-  func reset() throws(IOMMUError) {
+  ///
+  /// - Parameter keepsPageRequests: Whether page requests stay on.
+  /// - Throws: ``IOMMUError``; what could not be taken away is still known.
+  func reset(keepsPageRequests: Bool = false) throws(IOMMUError) {
     try state.withLock { (state) throws(IOMMUError) in
       guard let hold = state.hold else { return }
       for case let pasid? in state.inPlace.keys {
@@ -22,7 +25,7 @@ extension IOMMUFDBackend {
         remove(nil, &state)
         state.inPlace[nil] = InPlace(translation: .passThrough, table: hold.parent)
       }
-      state.queue = nil
+      if !keepsPageRequests { state.queue = nil }
       state.waiting.removeAll()
     }
   }

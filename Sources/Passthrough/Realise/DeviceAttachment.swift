@@ -57,6 +57,20 @@ extension DeviceAttachment: CustomStringConvertible {
 }
 
 extension DeviceAttachment.Reason: CustomStringConvertible {
+  /// The reason in one word, the same in every version.
+  public var name: String {
+    switch self {
+    case .nests: "nests"
+    case .pasids: "pasids"
+    case .noPASIDs: "no-pasids"
+    case .tracksDirtyPages: "tracks-dirty-pages"
+    case .cannotTrack: "cannot-track"
+    case .ownSpace: "own-space"
+    case .omitsReadOnly: "omits-read-only"
+    case .noHostIOMMU: "no-host-iommu"
+    }
+  }
+
   /// The reason in words.
   public var description: String {
     switch self {
@@ -73,13 +87,41 @@ extension DeviceAttachment.Reason: CustomStringConvertible {
   }
 }
 
+/// The attachment as programs read it; keys and words are stable.
+extension DeviceAttachment: Encodable {
+  private enum Key: String, CodingKey {
+    case pageTable, addressSpace, flags, reused, reasons, name, text
+  }
+
+  /// Writes `pageTable` or `addressSpace`, `flags`, `reused`, and `reasons` with `name` and `text`.
+  public func encode(to encoder: any Encoder) throws {
+    var all = encoder.container(keyedBy: Key.self)
+    switch table {
+    case .pageTable(let id, let flags, let isReused):
+      try all.encode(id, forKey: .pageTable)
+      try all.encode(flags.names, forKey: .flags)
+      try all.encode(isReused, forKey: .reused)
+    case .addressSpace(let id): try all.encode(id, forKey: .addressSpace)
+    case .foreign: break
+    }
+    var list = all.nestedUnkeyedContainer(forKey: .reasons)
+    for reason in reasons {
+      var one = list.nestedContainer(keyedBy: Key.self)
+      try one.encode(reason.name, forKey: .name)
+      try one.encode("\(reason)", forKey: .text)
+    }
+  }
+}
+
 extension HWPTFlags {
   /// The flags by their names in Linux's headers.
-  var words: String {
+  var names: [String] {
     let names: [(HWPTFlags, String)] = [
       (.nestParent, "NEST_PARENT"), (.dirtyTracking, "DIRTY_TRACKING"), (.pasid, "PASID"),
     ]
-    let found = names.filter { contains($0.0) }.map(\.1)
-    return found.isEmpty ? "no flags" : found.joined(separator: " | ")
+    return names.filter { contains($0.0) }.map(\.1)
   }
+
+  /// The flags in words.
+  var words: String { isEmpty ? "no flags" : names.joined(separator: " | ") }
 }

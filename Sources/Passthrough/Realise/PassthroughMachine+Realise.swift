@@ -12,8 +12,10 @@ struct RealisedParts: ~Copyable {
   /// What a device without page tables is attached to.
   var space: DeviceSpace?
   var hostDevice: HostIOMMUDevice?
-  /// The guest's IOMMU, once it has taken the device.
+  /// The guest's IOMMU, once it has taken the device or said that it would.
   var iommu: (any GuestIOMMU)?
+  /// Where the guest's IOMMU has the device; `nil` while the guest has not numbered its bus.
+  var requester: RequesterID?
 }
 
 extension PassthroughMachine {
@@ -60,18 +62,42 @@ extension PassthroughMachine {
     }
     if let iommu = requester.iommu, let hostDevice = parts.hostDevice {
       do {
-        try iommu.add(hostDevice, at: requester.id)
+        try Self.tell(iommu, hostDevice, requester, parts.backend)
       } catch {
         parts.backend?.end()
-        throw .refused(device: request.name, error)
+        throw error
       }
       parts.iommu = iommu
+      parts.requester = requester.isNumbered ? requester.id : nil
     }
     let facts = Self.facts(view, parts, requester, request.place, in: topology)
     let guest = Synthesis.view(of: facts, request.synthesis)
     return RealisedDevice(
-      request.name, requester.id, parts, GuestConfigSpace(function, guest, of: view),
+      request.name, parts, GuestConfigSpace(function, guest, of: view),
       guest.decision)
+  }
+
+  /// An ID that no function has: the last one of the last bus, which a guest would reach last.
+  private static let probe = RequesterID(segment: .max, bus: .max, devfn: .max)
+
+  /// Hands the device to the guest's IOMMU, or asks whether that would take it while the guest has
+  /// not numbered its bus: firmware does so long after devices are realised.
+  private static func tell(
+    _ iommu: any GuestIOMMU, _ device: HostIOMMUDevice, _ requester: Requester,
+    _ backend: IOMMUFDBackend?
+  ) throws(RealiseError) {
+    do {
+      try iommu.add(device, at: requester.isNumbered ? requester.id : Self.probe)
+    } catch {
+      throw .refused(device: device.name, error)
+    }
+    guard !requester.isNumbered else { return }
+    iommu.remove(Self.probe)
+    do {
+      try backend?.reset()
+    } catch {
+      throw .host(device: device.name, .attach, error)
+    }
   }
 
   private static func error(_ error: RealiseSnapshotError, _ name: String) -> RealiseError {
@@ -104,10 +130,8 @@ extension PassthroughMachine {
       return .absent(parts.kept == nil ? .foreign : .emulated)
     }
     let options = backend.parentOptions
-    // Under SMMUv3 the guest's PASIDs come with its stream, and none is attached by itself.
-    let isSMMU = if case .smmuv3 = device.unit { true } else { false }
     return .present(
-      pasids: device.pasidInfo, canAttachPASIDs: options.contains(.pasid) || isSMMU,
+      pasids: device.pasidInfo, canAttachPASIDs: options.contains(.pasid),
       supportsATS: device.supportsATS, nests: options.contains(.nestParent))
   }
 }

@@ -11,8 +11,9 @@ public import VirtualIOMMU
 public struct RealisedDevice: ~Copyable {
   /// What the operator calls it.
   public let name: String
-  /// Who it is to the guest's IOMMU.
-  public let requester: RequesterID
+  /// Who it is to the guest's IOMMU; `nil` while that does not have it: without one, without a host
+  /// IOMMU, and until the guest has numbered the device's bus.
+  public private(set) var requester: RequesterID?
   /// What the guest's IOMMU was told of the host; `nil` for a device without a host IOMMU.
   public let hostDevice: HostIOMMUDevice?
   /// How it is attached, and why.
@@ -31,11 +32,11 @@ public struct RealisedDevice: ~Copyable {
   var config: GuestConfigSpace
 
   init(
-    _ name: String, _ requester: RequesterID, _ parts: consuming RealisedParts,
+    _ name: String, _ parts: consuming RealisedParts,
     _ config: GuestConfigSpace, _ synthesis: SynthesisDecision
   ) {
     self.name = name
-    self.requester = requester
+    requester = parts.requester
     hostDevice = parts.hostDevice
     attachment = parts.attachment
     self.synthesis = synthesis
@@ -47,7 +48,7 @@ public struct RealisedDevice: ~Copyable {
   }
 
   deinit {
-    iommu?.remove(requester)
+    if let requester { iommu?.remove(requester) }
     backend?.end()
   }
 
@@ -137,7 +138,7 @@ extension RealisedDevice {
   /// - Throws: When the queue cannot be read.
   @discardableResult
   public func deliverPageRequests() throws(BackendRefusal) -> Int {
-    guard let backend, let iommu else { return 0 }
+    guard let backend, let iommu, let requester else { return 0 }
     let requests = try backend.takePageRequests()
     for request in requests {
       let isTaken = iommu.report(request, from: requester)
@@ -164,21 +165,60 @@ extension RealisedDevice {
   /// - Throws: ``RealiseError`` when the host refuses, or the guest's IOMMU does.
   public mutating func reset() throws(RealiseError) {
     config.space.emulation.reset()
-    iommu?.remove(requester)
+    let place = requester
+    withdraw()
+    var problem: IOMMUError?
     do {
       try backend?.reset()
       if let kept, try kept.device.information().canReset { try kept.device.reset() }
     } catch {
-      try takeAnew()
+      problem = error
+    }
+    if let place { try announce(at: place) }
+    if let problem { throw .host(device: name, .attach, problem) }
+  }
+}
+
+// MARK: Bus numbers
+
+extension RealisedDevice {
+  /// Follows the bus numbers that the guest gives: the guest's IOMMU finds the device under its new
+  /// requester ID, and puts in place what the guest's tables say of that.
+  ///
+  /// When the guest renumbers several buses, ``withdraw()`` all devices behind them first, so that
+  /// none stands where another goes.
+  ///
+  /// - Parameters:
+  ///   - place: The device's function.
+  ///   - topology: The hierarchy with its new numbers.
+  /// - Throws: ``RealiseError`` when the guest's IOMMU has a device there already; then this device
+  ///   is withdrawn, and what it had is taken away.
+  public mutating func renumber(
+    _ place: PCITopology.FunctionID, in topology: PCITopology
+  ) throws(RealiseError) {
+    let new = topology.requester(of: place).flatMap { $0.isNumbered ? $0.id : nil }
+    guard new != requester else { return }
+    withdraw()
+    do {
+      // What belonged to the old requester ID is none of the new one's.
+      try backend?.reset(keepsPageRequests: true)
+    } catch {
       throw .host(device: name, .attach, error)
     }
-    try takeAnew()
+    if let new { try announce(at: new) }
   }
 
-  private func takeAnew() throws(RealiseError) {
+  /// Takes the device out of the guest's IOMMU, which calls nothing of it any more.
+  public mutating func withdraw() {
+    if let requester { iommu?.remove(requester) }
+    requester = nil
+  }
+
+  private mutating func announce(at place: RequesterID) throws(RealiseError) {
     guard let iommu, let hostDevice else { return }
     do {
-      try iommu.add(hostDevice, at: requester)
+      try iommu.add(hostDevice, at: place)
+      requester = place
     } catch {
       throw .refused(device: name, error)
     }

@@ -80,7 +80,9 @@ struct SynthesisPlan {
     guard let pasids, pasids.width > 0 else { return .hostHasNone }
     guard let guest = facts.guest else { return .noGuestIOMMU }
     guard guest.flags.contains(.supportsPASID), guest.pasidWidth > 0 else { return .guestHasNone }
-    guard canAttach else { return .notAttachable }
+    guard canAttach else {
+      return guest.flags.contains(.wantsPASIDAttach) ? .notAttachable : .notWithStream
+    }
     return facts.path.isOpen ? nil : .path(facts.path)
   }
 

@@ -16,6 +16,9 @@ extension SynthesisReason: CustomStringConvertible {
     case .notAttachable:
       "the device goes through a page table that was not allocated for PASIDs: the guest's IOMMU "
         + "must ask for a nesting parent and for attaching PASIDs"
+    case .notWithStream:
+      "the guest's IOMMU attaches no PASIDs one by one: they would come with the device's stream "
+        + "(SMMUv3), which this version does not install"
     case .path(let path): "\(path)"
     case .noPlace(let reasons): "no place for the capability: \(Self.text(reasons))"
     case .risky(let offset, let reasons):

@@ -16,6 +16,9 @@ public enum SynthesisReason: Hashable, Sendable {
   case guestHasNone
   /// The device was attached without what PASIDs need.
   case notAttachable
+  /// The guest's IOMMU expects PASIDs to come with the device's stream (SMMUv3), which the backend does
+  /// not install.
+  case notWithStream
   /// Linux would not enable PASIDs where the device is.
   case path(PASIDPath)
   /// No place was found, or the one asked for cannot be used.
@@ -79,6 +82,7 @@ extension SynthesisReason {
     case .noGuestIOMMU: "no-guest-iommu"
     case .guestHasNone: "guest-has-none"
     case .notAttachable: "not-attachable"
+    case .notWithStream: "not-with-stream"
     case .path: "path"
     case .noPlace: "no-place"
     case .risky: "risky"

@@ -81,6 +81,25 @@ extension PASIDPath: CustomStringConvertible {
   }
 }
 
+/// The decision as programs read it; keys and words are stable.
+extension PASIDPath: Encodable {
+  private enum Key: String, CodingKey {
+    case open, obstacles, name, text
+  }
+
+  /// Writes `open` and `obstacles`, each with `name` and `text`.
+  public func encode(to encoder: any Encoder) throws {
+    var all = encoder.container(keyedBy: Key.self)
+    try all.encode(isOpen, forKey: .open)
+    var list = all.nestedUnkeyedContainer(forKey: .obstacles)
+    for obstacle in obstacles {
+      var one = list.nestedContainer(keyedBy: Key.self)
+      try one.encode(obstacle.name, forKey: .name)
+      try one.encode("\(obstacle)", forKey: .text)
+    }
+  }
+}
+
 extension PCIFunction.Kind {
   /// The kind with its article.
   var words: String {

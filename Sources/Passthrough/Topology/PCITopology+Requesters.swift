@@ -5,6 +5,8 @@ public import VirtualIOMMU
 public struct Requester {
   /// The requester ID that its requests carry there.
   public let id: RequesterID
+  /// Whether the guest has numbered all buses on the way; until then the ID means nothing.
+  public let isNumbered: Bool
   /// The IOMMU; without one, requests are not translated.
   public let iommu: (any GuestIOMMU)?
   /// The bridge nearest to the root from which on the function's requests carry a bridge's ID, by
@@ -29,7 +31,10 @@ extension PCITopology {
     guard var at = self[function] else { return nil }
     var id = identity(of: at)
     var aliasedBy: String?
+    var isNumbered = true
     while let bridge = bridge(above: at) {
+      // A bridge comes out of reset with 0, which is no bus behind a bridge.
+      if buses[at.bus.index].number == 0 { isNumbered = false }
       switch bridge.facts.kind {
       case .expressToPCIBridge:
         id = RequesterID(
@@ -42,7 +47,8 @@ extension PCITopology {
       }
       at = bridge
     }
-    return Requester(id: id, iommu: buses[at.bus.index].iommu, aliasedBy: aliasedBy)
+    return Requester(
+      id: id, isNumbered: isNumbered, iommu: buses[at.bus.index].iommu, aliasedBy: aliasedBy)
   }
 
   private func identity(of function: Function) -> RequesterID {

@@ -74,9 +74,10 @@ struct AreaTable: ~Copyable {
     areas[place] = area
   }
 
-  /// Changes all mappings in place, in no order, until an error.
+  /// Changes all mappings in place, ascending, until an error.
   mutating func updateAll(_ body: (inout Area) throws(LinuxErrno) -> Void) throws(LinuxErrno) {
-    for index in areas.indices {
+    for found in map.areas(in: 0...(.max)) {
+      let index = found.place
       guard var area = areas[index].take() else { continue }
       defer { areas[index] = area }
       try body(&area)

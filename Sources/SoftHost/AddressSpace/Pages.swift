@@ -170,8 +170,13 @@ final class Pages {
   private func hold(_ first: Int, _ count: Int) throws(LinuxErrno) -> PinnedPages {
     switch source {
     case .user(let memory, let start):
-      return try memory.pin(
-        start &+ UInt64(first) << 12, pageCount: count, writable: isWritable)
+      let from = start &+ UInt64(first) << 12
+      // Linux adds page and length before it looks, at most 8,192 pages at a time; no program has
+      // the last page, and it is the one answer of its own.
+      if count <= 8192, from.addingReportingOverflow(UInt64(count) << 12).overflow {
+        throw .EOVERFLOW
+      }
+      return try memory.pin(from, pageCount: count, writable: isWritable)
     case .file(let file, let start):
       // The last byte's offset does not wrap, but the end of its page may.
       let from = start + UInt64(first) << 12

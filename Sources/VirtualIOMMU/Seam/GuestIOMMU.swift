@@ -19,6 +19,8 @@ public protocol GuestIOMMU: AnyObject {
 
   /// Takes a device of the host that the guest will find at a requester ID.
   ///
+  /// The device's RID passes through until then; its backend is called before this returns.
+  ///
   /// - Throws: A reason when the host cannot do what the unit promises its guest.
   func add(_ device: HostIOMMUDevice, at requester: RequesterID) throws(HostDeviceRefusal)
 

@@ -37,6 +37,7 @@ final class Machine {
     start = try process.allocate(Int(Self.memorySize), [.read, .write])
     rootBus = try topology.addRootBus(iommu: iommu)
     port = try topology.add(Self.rootPort, named: "rp0", on: rootBus, device: 1)
+    if let bus = topology.bus(behind: port) { topology.setNumber(1, of: bus) }
     try mapMemory()
   }
 

@@ -16,6 +16,7 @@ final class RecordingBackend: DeviceBackend {
     var inPlace: [PASID?: GuestTranslation] = [:]
     var refusals = 0
     var invalidationRefusals = 0
+    var hook: (@Sendable (Call) -> Void)?
   }
 
   private let state = Mutex(State())
@@ -26,6 +27,19 @@ final class RecordingBackend: DeviceBackend {
       defer { state.calls = [] }
       return state.calls
     }
+  }
+
+  /// Runs something at each call, before it takes effect.
+  func atEachCall(_ hook: @escaping @Sendable (Call) -> Void) {
+    state.withLock { $0.hook = hook }
+  }
+
+  private func note(_ call: Call) {
+    let hook = state.withLock { state in
+      state.calls.append(call)
+      return state.hook
+    }
+    hook?(call)
   }
 
   /// What is in place.
@@ -42,8 +56,8 @@ final class RecordingBackend: DeviceBackend {
   func setTranslation(
     _ translation: GuestTranslation, for pasid: PASID?
   ) throws(BackendRefusal) {
+    note(.set(translation, pasid))
     try state.withLock { (state) throws(BackendRefusal) in
-      state.calls.append(.set(translation, pasid))
       if state.refusals > 0 {
         state.refusals -= 1
         throw BackendRefusal("no", errno: 22)
@@ -53,18 +67,16 @@ final class RecordingBackend: DeviceBackend {
   }
 
   func removeTranslation(of pasid: PASID?) {
-    state.withLock {
-      $0.calls.append(.remove(pasid))
-      $0.inPlace[pasid] = nil
-    }
+    note(.remove(pasid))
+    state.withLock { $0.inPlace[pasid] = nil }
   }
 
   func invalidate(
     _ ranges: Span<FirstStageInvalidation>, of pasid: PASID?
   ) throws(BackendRefusal) {
     let all = ranges.indices.map { ranges[$0] }
+    note(.invalidate(all, pasid))
     try state.withLock { (state) throws(BackendRefusal) in
-      state.calls.append(.invalidate(all, pasid))
       if state.invalidationRefusals > 0 {
         state.invalidationRefusals -= 1
         throw BackendRefusal("no", errno: 5)
@@ -73,7 +85,7 @@ final class RecordingBackend: DeviceBackend {
   }
 
   func respond(_ response: PageGroupResponse) {
-    state.withLock { $0.calls.append(.respond(response)) }
+    note(.respond(response))
   }
 }
 

@@ -242,6 +242,20 @@ struct VTdMigrationTests {
     expect(.latched) { $0.translation.isTranslating = false }
   }
 
+  @Test("what faults are pending is taken from the records, not from their summary")
+  func pendingFaults() throws {
+    let guest = try UnitGuest(pages: 64)
+    guest.unit.record(VTdFault(.firstStageNotPresent, source: 1))
+    var state = guest.unit.save()
+    state.registers[VTdRegister.faultStatus / 4] = 0xFF00
+    try guest.unit.restore(state)
+    #expect(guest.faultStatus.pending && guest.faultStatus.recordIndex == 0)
+    state.registers[(VTdRegister.faultRecords + 12) / 4] = 0
+    state.registers[VTdRegister.faultStatus / 4] = 2
+    try guest.unit.restore(state)
+    #expect(!guest.faultStatus.pending)
+  }
+
   @Test("random states are refused or leave a unit that works", arguments: 0..<40)
   func random(seed: UInt64) throws {
     var random = SplitMix64(seed: seed)

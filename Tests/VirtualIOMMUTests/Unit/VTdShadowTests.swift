@@ -1,5 +1,7 @@
+import HostSystem
 import Hardware
 import IOMMU
+import Synchronization
 import TestSupport
 import Testing
 import VirtualIOMMU
@@ -399,6 +401,57 @@ struct VTdShadowTests {
     #expect(backend.takeCalls() == [.invalidate([.everything], .number(5))])
   }
 
+  @Test("a wait completes only when the backends have done what came before it")
+  func waitComesLast() throws {
+    let (guest, backend, directory) = try running()
+    guest.writeEntry(5, directory, root: 0xA000)
+    let status = HostAddress(guest.bytes.address + guest.status)
+    let seen = Mutex<[UInt64]>([])
+    backend.atEachCall { _ in seen.withLock { $0.append(HostMemory.load(at: status)) } }
+    let before = UInt64(guest.lastStatus)
+    guest.submit([.pasidCache(5)])
+    guest.submit([.pasidAll(5)])
+    guest.clearEntry(5, directory)
+    guest.submit([.pasidCache(5)])
+    #expect(seen.withLock { $0 } == [before, before + 1, before + 2])
+  }
+
+  @Test("one doorbell reads tables and flushes domains once, however often it is told to")
+  func boundedStretch() throws {
+    let (guest, backend, directory) = try running()
+    for number in 1...8 as ClosedRange<UInt32> {
+      guest.writeEntry(number, directory, root: 0xA000, domain: UInt16(number))
+    }
+    let wait = VTdDescriptor.wait(9, at: guest.status + 8)
+    // What changes while the doorbell is answered is seen at the next.
+    let place = HostAddress(guest.bytes.address + guest.entryPlace(9, directory))
+    backend.atEachCall { _ in HostMemory.store(1 | 1 << 6, at: place) }
+    guest.put(Array([[.pasidGlobal, wait], [.contextGlobal, wait]].joined()))
+    for _ in 0..<20 { guest.put([.pasidGlobal, wait]) }
+    guest.ring()
+    #expect(backend.takeCalls().count == 8)
+    guest.submit([.pasidGlobal])
+    #expect(backend.takeCalls() == [.set(stage(0), .number(9))])
+    // The RID, and PASIDs 1 to 9.
+    for _ in 0..<20 { guest.put([.iotlbGlobal, wait, .pasidAll(1), wait]) }
+    guest.ring()
+    #expect(backend.takeCalls().count == 10)
+    for _ in 0..<20 { guest.put([VTdDescriptor(0x3_0022), wait]) }
+    guest.ring()
+    #expect(backend.takeCalls() == [.invalidate([.everything], .number(3))])
+    // From some number of domains on, everything at once, and then nothing more.
+    for domain in 2...8 as ClosedRange<UInt64> {
+      guest.put([VTdDescriptor(0x22 | domain << 16), wait])
+    }
+    guest.ring()
+    #expect(backend.takeCalls().count == VTdShadow.looks + 10)
+    // The same for looking through directories: another domain's entry is seen as well.
+    for number in 1...8 as ClosedRange<UInt32> { guest.clearEntry(number, directory) }
+    for domain in 11...18 as ClosedRange<UInt16> { guest.put([.pasidCache(domain: domain), wait]) }
+    guest.ring()
+    #expect(backend.takeCalls().count == 8)
+  }
+
   // MARK: Devices
 
   @Test(
@@ -428,6 +481,16 @@ struct VTdShadowTests {
     #expect(throws: HostDeviceRefusal.taken(UnitGuest.requester)) {
       try guest.unit.addEmulated(at: UnitGuest.requester, name: "again")
     }
+  }
+
+  @Test("a device that comes while translation is on gets what the tables say, or nothing")
+  func hotPlug() throws {
+    let (guest, _, directory) = try running()
+    let (known, unknown) = (RequesterID(bus: 1, devfn: 0x18), RequesterID(bus: 2, devfn: 0))
+    guest.writeContext(known, directory: directory)
+    #expect(try guest.addDevice(known).takeCalls() == [.set(stage(0x9000), nil)])
+    #expect(try guest.addDevice(unknown).takeCalls() == [.remove(nil)])
+    #expect(guest.faultStatus.rawValue == 0)
   }
 
   @Test("other kinds of hosts, and units that could not see new PASIDs")

@@ -24,6 +24,7 @@ extension VTdModel {
 
   /// Whole domains: each first stage of them once, and everything of it.
   private mutating func flushDomains() {
+    if shadow.flushedDomains.count >= VTdShadow.looks { shadow.forgetsAll = true }
     for index in shadow.attachments.indices {
       let attachment = shadow.attachments[index]
       guard attachment.device >= 0, case .firstStage = attachment.translation else { continue }
@@ -35,6 +36,8 @@ extension VTdModel {
       shadow.batch.append(.everything)
       invalidate(index)
     }
+    if shadow.forgetsAll { shadow.hasFlushedAll = true }
+    shadow.flushedDomains.formUnion(shadow.forgottenDomains)
     shadow.forgetsAll = false
     shadow.forgottenDomains.removeAll(keepingCapacity: true)
   }

@@ -28,20 +28,35 @@ extension VTdModel {
       apply(.passThrough, to: device, nil, key: .init(domain: 0))
       return removePASIDs(of: device)
     }
-    var needsAll = shadow.needsAllPASIDs
+    var isChanged = false
     if shadow.devices[device]?.needsContext == true {
       shadow.devices[device]?.needsContext = false
-      guard let isChanged = readContext(of: device) else { return }
-      needsAll = needsAll || isChanged
+      if shadow.devices[device]?.contextRead != shadow.stretch {
+        shadow.devices[device]?.contextRead = shadow.stretch
+        guard let answer = readContext(of: device) else { return }
+        isChanged = answer
+      }
     }
     guard let context = shadow.devices[device]?.context else { return }
-    if needsAll || !shadow.staleDomains.isEmpty {
-      return synchroniseAll(device, context, onlyStale: !needsAll)
+    guard isChanged || shadow.devices[device]?.pasidsRead != shadow.stretch else { return }
+    if isChanged || shadow.needsAllPASIDs || !shadow.staleDomains.isEmpty {
+      let isAll = isChanged || shadow.needsAllPASIDs || !mayLook(device)
+      if isAll { shadow.devices[device]?.pasidsRead = shadow.stretch }
+      return synchroniseAll(device, context, onlyStale: !isAll)
     }
     for place in shadow.stalePASIDs.indices {
       let pasid = shadow.stalePASIDs[place]
       synchronise(device, context, pasid)
     }
+  }
+
+  /// Whether a device's directory is looked through for some domains once more, rather than for all.
+  private mutating func mayLook(_ device: Int) -> Bool {
+    guard let found = shadow.devices[device] else { return false }
+    let looks = found.looked == shadow.stretch ? found.looks : 0
+    shadow.devices[device]?.looked = shadow.stretch
+    shadow.devices[device]?.looks = looks + 1
+    return looks < VTdShadow.looks
   }
 
   /// Reads the context entry.

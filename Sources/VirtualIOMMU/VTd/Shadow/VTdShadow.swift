@@ -19,6 +19,12 @@ struct VTdShadow {
     var context: VTdContextEntry?
     /// Whether the context entry is to be read again.
     var needsContext = false
+    /// The stretches of work that read the context entry, and all PASIDs, last.
+    var contextRead: UInt64 = 0
+    var pasidsRead: UInt64 = 0
+    /// How often a stretch of work looked through the directory for some domains, and which.
+    var looks = 0
+    var looked: UInt64 = 0
     /// The attachment of the RID, -1 for none.
     var own: Int32 = -1
     /// The attachments of PASIDs.
@@ -71,6 +77,16 @@ struct VTdShadow {
   var forgetsAll = false
   var forgottenDomains: Set<UInt16> = []
 
+  // What one stretch of work has read or flushed it need not read or flush again: the guest changed
+  // its tables before it told of that, and told of it before the stretch began. So the work that one
+  // doorbell can cause does not grow with queue length times tables.
+  /// Counts stretches of work: what one access of the guest causes.
+  private(set) var stretch: UInt64 = 1
+  var hasFlushedAll = false
+  var flushedDomains: Set<UInt16> = []
+  /// How often some domains are done one by one before all are done at once.
+  static let looks = 4
+
   var needsContexts = false
   var needsAllPASIDs = false
   var staleDomains: Set<UInt16> = []
@@ -85,6 +101,13 @@ struct VTdShadow {
   // MARK: Devices
 
   func index(of source: UInt16) -> Int? { bySource[source].map(Int.init) }
+
+  /// A new access of the guest: its tables may have changed.
+  mutating func beginStretch() {
+    stretch &+= 1
+    hasFlushedAll = false
+    flushedDomains.removeAll(keepingCapacity: true)
+  }
 
   func deviceTLB(at source: UInt16) -> (any VTdDeviceTLB)? {
     index(of: source).flatMap { devices[$0]?.deviceTLB }
@@ -227,6 +250,7 @@ struct VTdShadow {
   private mutating func note(
     _ range: FirstStageInvalidation, _ pasid: PASID, _ domain: UInt16
   ) {
+    guard !hasFlushedAll else { return }
     var at = byPASID[pasid]
     while at >= 0 {
       let index = Int(at)
@@ -263,15 +287,18 @@ struct VTdShadow {
     case .allPASIDs: needsAllPASIDs = true
     case .pasids(let domain): staleDomains.insert(domain)
     case .pasid(let pasid, _): stalePASIDs.append(pasid)
-    case .allTranslations: forgetsAll = true
+    case .allTranslations: forgetsAll = !hasFlushedAll
     // A second stage under the range may be under any address of a first stage.
-    case .translations(let domain), .pages(_, let domain): forgottenDomains.insert(domain)
+    case .translations(let domain), .pages(_, let domain):
+      guard !hasFlushedAll, !flushedDomains.contains(domain) else { return }
+      forgottenDomains.insert(domain)
     case .pasidPages, .allInterrupts, .interrupts: break
     }
   }
 
-  /// Everything may have changed.
+  /// Everything may have changed, and is all read.
   mutating func markAll() {
+    beginStretch()
     for index in devices.indices { devices[index]?.needsContext = true }
     needsContexts = true
     needsAllPASIDs = true

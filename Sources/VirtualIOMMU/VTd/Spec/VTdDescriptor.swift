@@ -2,7 +2,7 @@ import Hardware
 
 /// What the field IQEI of IQER says about a queue that stopped.
 ///
-/// The codes are those of VT-d §11.4.9.x, revision 3.2.
+/// VT-d revision 4.1, the register IQER.
 enum VTdQueueProblem: UInt8, Hashable, Sendable, Error, CaseIterable {
   /// IQT points outside the queue.
   case tail = 1

@@ -36,8 +36,10 @@ public struct VTdOutcome: Hashable, Sendable {
 /// What was translated stays in place until the transaction ends; keep it short, and wait for nothing
 /// in it. Faults are recorded when it has ended.
 public struct VTdRequests: ~Copyable {
-  private let dma: DMATransaction
-  private let context: TranslationContext
+  @usableFromInline let dma: DMATransaction
+  @usableFromInline let context: TranslationContext
+  /// Whether a request cannot go straight to the tables: it is refused, or has no PASID.
+  @usableFromInline let isSpecial: Bool
   private let rules: VTdRouteRules
   private let refusal: VTdTableFault?
   private let source: UInt16
@@ -72,6 +74,7 @@ public struct VTdRequests: ~Copyable {
       rules = .isOff
       refusal = VTdTableFault(.none, disablesFaults: false)
     }
+    isSpecial = pasid == nil || refusal != nil
   }
 
   /// Requests with addresses that the device had translated before (ATS).
@@ -84,6 +87,7 @@ public struct VTdRequests: ~Copyable {
     pasid = nil
     request = .translated
     hasInterruptRange = true
+    isSpecial = true
   }
 
   /// Ends the transaction.
@@ -97,8 +101,18 @@ public struct VTdRequests: ~Copyable {
   ///   - iova: The address, with its offset in the page.
   ///   - access: What is wanted; without PASID, execution and privilege are not carried.
   /// - Returns: The answer; a translation reaches to the end of the 4 KiB page.
-  @inline(__always)
+  @inlinable
   public mutating func translate(_ iova: IOVA, _ access: DMAAccess) -> VTdAnswer {
+    if isSpecial { return translateSpecial(iova, access) }
+    switch dma.translate(iova, access, for: context) {
+    case .success(let found): return .success(found)
+    case .fault(let fault): return refuse(fault, access)
+    }
+  }
+
+  /// Translates a request without PASID, or refuses one.
+  @usableFromInline
+  mutating func translateSpecial(_ iova: IOVA, _ access: DMAAccess) -> VTdAnswer {
     guard refusal == nil, !hasInterruptRange || iova.rawValue >> 20 != 0xFEE else {
       return exception(iova, access)
     }
@@ -200,8 +214,8 @@ public struct VTdRequests: ~Copyable {
     return note(reason, iova, access, isQuiet: rules.contains(.disablesFaults))
   }
 
-  @inline(never)
-  private mutating func refuse(_ fault: TranslationFault, _ access: DMAAccess) -> VTdAnswer {
+  @usableFromInline @inline(never)
+  mutating func refuse(_ fault: TranslationFault, _ access: DMAAccess) -> VTdAnswer {
     guard !rules.contains(.isOff), case .vtd(let reason) = fault.reason, reason != .none else {
       let isOff = rules.contains(.isOff)
       return .outside(isOff ? GuestPhysicalAddress(fault.address.rawValue) : fault.intermediate)

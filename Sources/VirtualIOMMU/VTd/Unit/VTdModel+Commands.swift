@@ -9,6 +9,7 @@ extension VTdModel {
   mutating func didCommand() {
     let command = VTdGlobalCommand(rawValue: registers[VTdRegister.command])
     registers[VTdRegister.command] = 0
+    shadow.beginStretch()
     if command.rootPointer { setRootPointer() }
     if configuration.features.contains(.interruptRemapping) { commandInterrupts(command) }
     if command.queuedInvalidation != status.queuedInvalidation {
@@ -74,6 +75,7 @@ extension VTdModel {
     var command = registers[wide: VTdRegister.contextCommand]
     guard command >> 63 == 1 else { return }
     let domain = UInt16(truncatingIfNeeded: command)
+    shadow.beginStretch()
     let granularity = command >> 61 & 3
     switch granularity {
     case 1: forget(.allContexts)
@@ -96,6 +98,7 @@ extension VTdModel {
     var command = registers[wide: VTdRegister.invalidate]
     guard command >> 63 == 1 else { return }
     let domain = UInt16(truncatingIfNeeded: command >> 32)
+    shadow.beginStretch()
     let place = registers[wide: VTdRegister.invalidateAddress]
     var done = command >> 60 & 3
     // More pages than the unit takes at once: all of the domain.

@@ -4,6 +4,11 @@ extension VTdModel {
   /// - Returns: `false` when a device is at the requester ID already.
   mutating func add(_ device: VTdShadow.Device) -> Bool {
     guard let index = shadow.add(device) else { return false }
+    shadow.beginStretch()
+    if state.isTranslating, device.backend != nil {
+      // A device comes with its RID passing through, which ends now unless the tables say so too.
+      shadow.attach(index, nil, .passThrough, key: .init(domain: 0))
+    }
     shadow.devices[index]?.needsContext = true
     shadow.needsContexts = true
     finishInvalidations()

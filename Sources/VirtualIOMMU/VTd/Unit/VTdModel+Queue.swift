@@ -32,6 +32,7 @@ extension VTdModel {
     guard head < queue.byteCount, (head | tail) & (queue.isWide ? 0x1F : 0xF) == 0 else {
       return stop(.tail)
     }
+    shadow.beginStretch()
     // The model's own buffer, taken out so that both can change.
     var bytes: [UInt8] = []
     swap(&bytes, &queueBuffer)

@@ -51,6 +51,7 @@ struct VTdModel: ~Copyable {
     queue = nil
     nextRecord = 0
     silentSource = nil
+    shadow.beginStretch()
     announceState(flushing: true)
     shadow.markAll()
     finishInvalidations()

@@ -59,6 +59,7 @@ extension VTdModel {
       (0..<configuration.faultRegisters).contains(saved.nextRecord)
     else { throw .latched }
     registers = file
+    shadow.beginStretch()
     state = saved.translation
     queue = saved.queueAddress.map(VTdQueueAddress.init(rawValue:))
     nextRecord = saved.nextRecord
