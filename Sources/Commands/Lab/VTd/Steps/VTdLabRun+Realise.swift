@@ -19,7 +19,6 @@ extension VTdLabRun {
       "\(guest.memory.byteCount >> 20) MiB from guest \(guest.memory.start.rawValue.hex) on")
     note(
       .unit, "asks the host, by its configuration, for", machine.unit.flags.words)
-    note(.guest, "firmware numbers the bus behind the port", "\(machine.numberBuses())")
     let refusesDevice = options.breaking?.effect == .refusesDevice
     do {
       try machine.realise(source(lab), synthesis(on: lab))
@@ -36,6 +35,10 @@ extension VTdLabRun {
     else { return false }
     showAttachment(attachment, on: machine)
     show(decision)
+    try machine.numberBuses()
+    note(
+      .guest, "firmware numbers the bus behind the port",
+      "\(machine.busNumber); the unit has the device at \(machine.source.hex(digits: 4))")
     tell("\(attachment)")
     for line in "\(decision)".split(separator: "\n") { tell(String(line)) }
     return true
