@@ -189,7 +189,7 @@ private struct TablesPicture {
     let lines = [
       "The unit tells the host of the first stage alone; the host's IOMMU reads the guest's tables "
         + "below the PASID entry by itself, on each miss.",
-      "Another PASID has an entry of its own in the same PASID table, and another nested table.",
+      "Another PASID has an entry of its own in a PASID table, and a nested table of its own.",
     ]
     for (index, line) in lines.enumerated() {
       svg.text(Frame.x(0), Frame.notesTop + 20 * index + 14, line, .text, "quiet")
