@@ -81,7 +81,8 @@ let package = Package(
     .executableTarget(
       name: "passage-conformance",
       dependencies: [
-        "Conformance", "HostABI", "HostSystem", "LinuxHost", "PCIe", "SoftHost",
+        "Conformance", "HostABI", "HostSystem", "Hardware", "IOMMUClient", "LinuxHost", "PCIe",
+        "Passthrough", "SoftHost", "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -20,6 +20,9 @@ struct PassageConformance: ParsableCommand {
 
   @OptionGroup(title: "Sequences") var sequences: SequenceOptions
 
+  @Flag(help: "Realise every device for several guests instead, failing each request in turn.")
+  var realise = false
+
   @Option(help: "Only cases whose name contains this text.")
   var filter: String?
 
@@ -37,12 +40,18 @@ struct PassageConformance: ParsableCommand {
     if !runsCases, list || json || verbose || filter != nil || choice.user {
       throw ValidationError("sequences take neither --list, --json, --verbose, --filter nor --user")
     }
+    if realise, !runsCases || list || json || verbose || filter != nil {
+      throw ValidationError("--realise takes only a kernel and --device")
+    }
     if choice.kernel, choice.user { throw ValidationError("--user goes with --soft") }
   }
 
   func run() throws {
     if sequences.sequences != nil || sequences.replay != nil {
       return try SequenceRun(options: sequences, usesRealKernel: choice.kernel)()
+    }
+    if realise {
+      return try RealiseRun(kernel: try choice.chosen(), paths: choice.devicePaths)()
     }
     let cases = ConformanceSuite.cases.filter { filter == nil || $0.name.contains(filter ?? "") }
     guard !cases.isEmpty else {

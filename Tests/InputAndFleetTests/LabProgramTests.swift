@@ -8,7 +8,11 @@ struct LabProgramTests {
     "exit statuses",
     arguments: [
       ([], 0), (["--pasids", "1"], 0), (["--pasids", "64"], 0), (["--pasids", "0"], 1),
-      (["--pasids", "65"], 1), (["--pasids", "-1"], 1), (["--pasids", "many"], 1),
+      (["--pasids", "1000"], 0), (["--pasids", "1001"], 1),
+      (["--iommu", "none"], 0), (["--iommu", "none", "--pasids", "65"], 1),
+      (["--iommu", "smmuv3"], 1), (["--break", "mdev"], 0), (["--break", "nothing"], 1),
+      (["--break", "list"], 0), (["--iommu", "none", "--break", "mdev"], 1),
+      (["--device", "/nowhere"], 1), (["--pasids", "-1"], 1), (["--pasids", "many"], 1),
       (["--pasids="], 1), (["--json"], 0), (["--nonsense"], 1), (["source"], 1),
       (["--svg", "/nowhere/walk.svg"], 1),
     ] as [([String], Int32)])
@@ -29,6 +33,20 @@ struct LabProgramTests {
     let json = try Program.run("lab", "--json")
     let root = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
     #expect(root?["holds"] as? Bool == true && root?["pasids"] as? Int == 3)
+  }
+
+  @Test("a device from a dump, and what is broken by name")
+  func sources() throws {
+    let folder = try TemporaryFolder()
+    let dump = "\(folder.path)/dsa.txt"
+    let sample = try Program.run("inspect", "--emit-config")
+    try sample.output.write(toFile: dump, atomically: true, encoding: .utf8)
+    let result = try Program.run("lab", "--device", dump, "--pasids", "2")
+    #expect(result.status == 0 && result.output.contains("checks hold\n"), "\(result.errors)")
+    let list = try Program.run("lab", "--break", "list")
+    let lines = list.output.split(separator: "\n")
+    #expect(lines.count > 15 && lines.allSatisfy { $0.count <= 100 })
+    #expect(try Program.run("lab", "--break", "nothing").errors.contains("no-host-pasid"))
   }
 
   @Test(

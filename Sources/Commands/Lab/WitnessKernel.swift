@@ -63,7 +63,9 @@ final class WitnessKernel: HostKernel {
   func ioctl(
     _ descriptor: Int32, _ request: UInt32, _ argument: UInt64
   ) throws(LinuxErrno) -> Int32 {
-    try pass(Self.name(of: request)) { () throws(LinuxErrno) in try kernel.ioctl(descriptor, request, argument) }
+    try pass(Self.name(of: request)) { () throws(LinuxErrno) in
+      try kernel.ioctl(descriptor, request, argument)
+    }
   }
 
   func perform<Argument: WireStructure>(
@@ -87,13 +89,17 @@ final class WitnessKernel: HostKernel {
   func pread(
     _ descriptor: Int32, _ address: UInt64, _ count: Int, at offset: UInt64
   ) throws(LinuxErrno) -> Int {
-    try pass("pread") { () throws(LinuxErrno) in try kernel.pread(descriptor, address, count, at: offset) }
+    try pass("pread") { () throws(LinuxErrno) in
+      try kernel.pread(descriptor, address, count, at: offset)
+    }
   }
 
   func pwrite(
     _ descriptor: Int32, _ address: UInt64, _ count: Int, at offset: UInt64
   ) throws(LinuxErrno) -> Int {
-    try pass("pwrite") { () throws(LinuxErrno) in try kernel.pwrite(descriptor, address, count, at: offset) }
+    try pass("pwrite") { () throws(LinuxErrno) in
+      try kernel.pwrite(descriptor, address, count, at: offset)
+    }
   }
 
   func poll(_ descriptor: Int32) throws(LinuxErrno) -> Readiness {
@@ -103,7 +109,9 @@ final class WitnessKernel: HostKernel {
   func map(
     _ descriptor: Int32, offset: UInt64, _ byteCount: Int, _ protection: MemoryProtection
   ) throws(LinuxErrno) -> UInt64 {
-    try pass("mmap") { () throws(LinuxErrno) in try kernel.map(descriptor, offset: offset, byteCount, protection) }
+    try pass("mmap") { () throws(LinuxErrno) in
+      try kernel.map(descriptor, offset: offset, byteCount, protection)
+    }
   }
 
   func makeEventCounter() throws(LinuxErrno) -> Int32 {

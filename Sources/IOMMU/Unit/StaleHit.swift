@@ -31,7 +31,8 @@ extension StaleHit: CustomStringConvertible {
         case .smmu(let event, _): "give event \(event.rawValue.hex)"
         }
       }
-    return "\(who), \(iova.rawValue.hex): a cached translation to \(cached.address.address.hex) was "
+    return
+      "\(who), \(iova.rawValue.hex): a cached translation to \(cached.address.address.hex) was "
       + "used, and the tables \(wanted): they were changed and not invalidated"
   }
 }

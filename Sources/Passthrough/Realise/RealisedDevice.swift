@@ -96,10 +96,14 @@ extension RealisedDevice {
 
   /// All of config space as the guest reads it now.
   public mutating func guestConfig() -> ConfigSpace {
+    // Read at once, as each access to the device's own is a system call.
+    let own = try? config.space.physical.snapshot()
+    var copy = own.map { VirtualConfigSpace($0, emulation: config.space.emulation) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(ConfigSpace.extendedSize)
     for offset in stride(from: 0, to: ConfigSpace.extendedSize, by: 4) {
-      let value = config.space.read(.dword, at: offset)
+      let value =
+        copy?.read(.dword, at: offset) ?? config.space.read(.dword, at: offset)
       for byte in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: value >> UInt32(8 * byte))) }
     }
     return ConfigSpace(unchecked: bytes)

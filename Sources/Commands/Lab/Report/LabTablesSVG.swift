@@ -110,10 +110,14 @@ private struct TablesPicture {
       let value = column.2?.value ?? tables.root | 1 << 10
       let room = SVGText.Font.code.columns(in: Frame.box - 20)
       svg.text(
-        x + 10, top + 59, (column.2.map { "at \($0.address.hex)" } ?? "a register").clipped(to: room),
+        x + 10, top + 59,
+        (column.2.map { "at \($0.address.hex)" } ?? "a register").clipped(to: room),
         .code)
-      svg.text(x + 10, top + 75, value.hex.clipped(to: room), .code)
-      if index + 1 < columns.count { arrow(fromX: x + Frame.box, toX: Frame.x(index + 1), y: top + 42) }
+      let what = index == 4 ? "PGTT 1, table \(tables.firstStage.hex)" : value.hex
+      svg.text(x + 10, top + 75, what.clipped(to: room), .code)
+      if index + 1 < columns.count {
+        arrow(fromX: x + Frame.box, toX: Frame.x(index + 1), y: top + 42)
+      }
     }
     // From the PASID entry down, and back to the left, to the top table of the first stage.
     let start = Frame.x(4) + 26
@@ -158,7 +162,8 @@ private struct TablesPicture {
     let parent = tables.parent.map { "HWPT \($0)" } ?? "its parent"
     let label = Frame.x(0) + 10
     svg.text(
-      label, Frame.bandTop + 22, "\(nested): nested table of the host, attached to PASID "
+      label, Frame.bandTop + 22,
+      "\(nested): nested table of the host, attached to PASID "
         + "\(tables.pasid)", .strong)
     svg.text(
       label, Frame.bandTop + 40,
@@ -184,7 +189,7 @@ private struct TablesPicture {
     let lines = [
       "The unit tells the host of the first stage alone; the host's IOMMU reads the guest's tables "
         + "below the PASID entry by itself, on each miss.",
-      "Another PASID has an entry of its own in the same PASID table, and another nested table.",
+      "Another PASID has an entry of its own in a PASID table, and a nested table of its own.",
     ]
     for (index, line) in lines.enumerated() {
       svg.text(Frame.x(0), Frame.notesTop + 20 * index + 14, line, .text, "quiet")

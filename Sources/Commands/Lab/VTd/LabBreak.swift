@@ -59,7 +59,7 @@ package enum LabBreak: String, CaseIterable, Sendable {
     case .noPageRequests: "the host has not enabled the device's page requests"
     case .noNesting: "the host's unit cannot nest translations"
     case .narrowHost: "the host translates fewer address bits than the guest was promised"
-    case .noCachingMode: "the guest's unit has no caching mode, so that nobody tells of new PASIDs"
+    case .noCachingMode: "the guest's unit has no caching mode: nobody tells of new PASIDs"
     case .conventionalBridge: "the guest has the device below a conventional PCI bridge"
     case .memoryLimit: "the VMM may lock less memory than its guest has"
     case .refusedAttach: "the host refuses the table of a new PASID"

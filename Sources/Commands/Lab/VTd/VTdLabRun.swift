@@ -86,6 +86,9 @@ final class VTdLabRun: LabDeviceUser {
 
   /// All steps that need the device; when they are over, so are the VMM's objects.
   private func useDevice() throws {
+    begin(
+      .realise, "The VMM realises the device: ask, attach, tell the unit, decide",
+      ["VMM", "Passthrough", "IOMMUClient", "HostKernel", "SoftHost"])
     let guest = try makeGuest()
     guard try realise(guest) else { return }
     try startUnit(guest)

@@ -47,7 +47,8 @@ struct GuestDescriptor {
   }
 
   /// A sign that all before it is done.
-  static func wait(_ status: UInt32, at address: GuestPhysicalAddress, drains: Bool = false) -> Self {
+  static func wait(_ status: UInt32, at address: GuestPhysicalAddress, drains: Bool = false) -> Self
+  {
     Self(5 | 1 << 5 | (drains ? 1 << 7 : 0) | UInt64(status) << 32, address.rawValue)
   }
 

@@ -3,13 +3,8 @@ import VirtualIOMMU
 
 /// Root, context and PASID tables, and what follows a change of them (VT-d §6.5.3.3).
 extension GuestDriver {
-  /// Gives a device a context entry, with a directory for all PASIDs that the unit takes, and lets
-  /// its requests without a PASID pass through.
-  ///
-  /// - Parameters:
-  ///   - source: The device's requester ID.
-  ///   - flags: DTE, PASIDE and PRE, as far as the device has ATS, PASIDs and page requests.
-  /// - Returns: Where it all stands.
+  /// Gives a device a context entry that allows some things, with a directory for all PASIDs that the
+  /// unit takes, and lets its requests without a PASID pass through.
   func attach(_ source: UInt16, _ flags: ContextFlags) throws -> GuestDevice {
     let half = GuestPhysicalAddress(
       root.rawValue + UInt64(source >> 8) * 16 + UInt64(source >> 7 & 1) * 8)
@@ -32,9 +27,8 @@ extension GuestDriver {
     return device
   }
 
-  /// Gives a PASID a process's table, or another table in the place of the one it has.
-  ///
-  /// - Parameter telling: Whether the unit is told, as its caching mode demands.
+  /// Gives a PASID a process's table, or another table in the place of the one it has; the unit is
+  /// told, as its caching mode demands, unless that is forgotten.
   func set(
     _ table: GuestPageTable, for pasid: PASID, of device: GuestDevice, telling: Bool = true
   ) throws {

@@ -134,11 +134,8 @@ extension GuestDriver {
 // MARK: Queue
 
 extension GuestDriver {
-  /// Queues descriptors and a wait behind them, and waits for it; throws
-  /// ``GuestProblem/queueStopped(error:)`` when the unit does not understand one.
-  /// - Parameters:
-  ///   - descriptors: A handful, so that the queue's tail never meets its head.
-  ///   - draining: Whether the wait also drains page requests.
+  /// Queues a handful of descriptors and a wait behind them, which may drain page requests too, and
+  /// waits for it; throws ``GuestProblem`` when the unit does not understand one.
   func submit(_ descriptors: [GuestDescriptor], draining: Bool = false) throws {
     lastStatus += 1
     for descriptor in descriptors { try put(descriptor) }

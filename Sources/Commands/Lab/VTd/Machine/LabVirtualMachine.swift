@@ -24,6 +24,9 @@ final class LabVirtualMachine {
   private var portConfig = EmulatedPort.make(.rootPort, vendorID: 0x1B36, deviceID: 0x000C)
   /// Holds guest memory until everything that names it is gone.
   private let backing: GuestBacking
+  private var place: PCITopology.FunctionID?
+  /// The number of the bus behind the port, 0 until the guest has numbered it.
+  private(set) var busNumber: UInt8 = 0
   var device: RealisedDevice?
 
   /// The name of the device, and of its node.
@@ -31,14 +34,6 @@ final class LabVirtualMachine {
   static let devicePath = "/dev/vfio/devices/vfio0"
 
   /// Opens the host, tells it of guest memory, and makes the unit and a root port.
-  ///
-  /// - Parameters:
-  ///   - lab: The host.
-  ///   - configuration: What the user asks of the unit.
-  ///   - process: The program that the VMM runs in, with what tests put before it.
-  ///   - memory: Where guest memory starts for the guest, and what holds it.
-  ///   - breaking: What is made to fail.
-  ///   - seams: Gets what crosses the seams.
   init(
     _ lab: LabHost, _ configuration: VTdConfiguration, _ kernel: WitnessKernel,
     _ refusing: RefusingKernel, at start: GuestPhysicalAddress, _ backing: GuestBacking,
@@ -69,29 +64,31 @@ final class LabVirtualMachine {
       facts, named: breaking == .conventionalBridge ? "br0" : "rp0", on: rootBus, device: 1)
   }
 
-  /// The guest's firmware numbers the bus behind the port.
-  ///
-  /// - Returns: The number.
-  func numberBuses() -> UInt8 {
-    portConfig.write(0x0001_0100, .dword, at: 0x18)
-    let number = UInt8(portConfig.read(.byte, at: 0x19))
-    if let bus = topology.bus(behind: port) { topology.setNumber(number, of: bus) }
-    return number
-  }
-
-  /// Plugs the device in behind the port.
+  /// Plugs the device in behind the port; the guest has numbered no buses yet.
   func realise(
     _ source: DeviceRequest.Source, _ synthesis: SynthesisRequest
   ) throws {
     guard let bus = topology.bus(behind: port) else { throw LinuxErrno.ENODEV }
     let place = try topology.add(
       PCIFunction(.endpoint), named: Self.deviceName, on: bus, device: 0)
+    self.place = place
     device = try passthrough.realise(
       DeviceRequest(Self.deviceName, from: source, at: place, synthesis: synthesis), in: topology)
   }
 
+  /// The guest's firmware numbers the bus behind the port, and the VMM follows.
+  func numberBuses() throws {
+    portConfig.write(0x0001_0100, .dword, at: 0x18)
+    busNumber = UInt8(portConfig.read(.byte, at: 0x19))
+    if let bus = topology.bus(behind: port) { topology.setNumber(busNumber, of: bus) }
+    if let place { try device?.renumber(place, in: topology) }
+  }
+
   /// Takes the device away from the guest.
   func unplug() { device = nil }
+
+  /// The requester ID of the device, as the guest knows it: device 0, function 0.
+  var source: UInt16 { UInt16(busNumber) << 8 }
 
   /// What the guest's kernel drives the device by.
   var function: GuestFunction {

@@ -35,7 +35,8 @@ struct WitnessUnit {
       let word = try? memory.word(GuestPhysicalAddress(queue.base.rawValue + at))
       let type = Int((word ?? 0) & 0xF)
       seams.note(
-        .unit, "queue "
+        .unit,
+        "queue "
           + (Self.descriptors.indices.contains(type) ? Self.descriptors[type] : "type \(type)"))
       at = (at + size) % queue.byteCount
     }

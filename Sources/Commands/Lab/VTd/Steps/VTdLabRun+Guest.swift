@@ -94,15 +94,15 @@ extension VTdLabRun {
   private func attachFunction(
     _ guest: LabGuest, hasPASIDs: Bool, hasATS: Bool, hasPRI: Bool
   ) throws {
-    guard let requester = guest.machine.device?.requester else { return }
     var flags: ContextFlags = []
     if hasPASIDs { flags.insert(.pasids) }
     if hasATS { flags.insert(.deviceTLB) }
     if hasPRI { flags.insert(.pageRequests) }
-    let device = try guest.driver.attach(requester.sourceID, flags)
+    let device = try guest.driver.attach(guest.machine.source, flags)
     guest.device = device
     note(
-      .guest, "context entry of \(requester.sourceID.hex(digits: 4)) at "
+      .guest,
+      "context entry of \(guest.machine.source.hex(digits: 4)) at "
         + device.contextEntry.rawValue.hex, "PASID directory \(device.directory.rawValue.hex)")
     guard let backend = guest.machine.device?.backend else {
       note(.host, "requests without a PASID", "are not iommufd's to translate here")

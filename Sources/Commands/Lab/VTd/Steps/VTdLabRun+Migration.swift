@@ -23,10 +23,10 @@ extension VTdLabRun {
     for table in untracked { tell("\(table)") }
 
     let (target, backing) = try makeTarget(for: guest)
-    _ = target.numberBuses()
     try target.realise(
       .node(LabVirtualMachine.devicePath),
       synthesis(on: self.target, at: otherOffset(than: source.device?.synthesis)))
+    try target.numberBuses()
     try source.passthrough.trackDirtyPages(true)
     try copyAll(guest, to: backing)
     note(.vmm, "copies all of memory while the guest runs", "\(backing.byteCount >> 20) MiB")

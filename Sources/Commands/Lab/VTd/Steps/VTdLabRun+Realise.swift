@@ -9,20 +9,16 @@ import VirtualIOMMU
 
 /// From the host's device to the guest's.
 extension VTdLabRun {
-  private static let way = ["VMM", "Passthrough", "IOMMUClient", "HostKernel", "SoftHost"]
-
   /// The VMM realises the device behind a root port of the guest.
   ///
   /// - Returns: Whether the guest has it.
   func realise(_ guest: LabGuest) throws -> Bool {
-    begin(.realise, "The VMM realises the device: ask, attach, tell the unit, decide", Self.way)
     let machine = guest.machine
     note(
       .vmm, "tell the host of guest memory",
       "\(guest.memory.byteCount >> 20) MiB from guest \(guest.memory.start.rawValue.hex) on")
     note(
       .unit, "asks the host, by its configuration, for", machine.unit.flags.words)
-    note(.guest, "firmware numbers the bus behind the port", "\(machine.numberBuses())")
     let refusesDevice = options.breaking?.effect == .refusesDevice
     do {
       try machine.realise(source(lab), synthesis(on: lab))
@@ -39,6 +35,10 @@ extension VTdLabRun {
     else { return false }
     showAttachment(attachment, on: machine)
     show(decision)
+    try machine.numberBuses()
+    note(
+      .guest, "firmware numbers the bus behind the port",
+      "\(machine.busNumber); the unit has the device at \(machine.source.hex(digits: 4))")
     tell("\(attachment)")
     for line in "\(decision)".split(separator: "\n") { tell(String(line)) }
     return true
