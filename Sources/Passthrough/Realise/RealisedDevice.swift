@@ -134,10 +134,11 @@ extension RealisedDevice {
   /// - Throws: When the queue cannot be read.
   @discardableResult
   public func deliverPageRequests() throws(BackendRefusal) -> Int {
-    guard let backend, let iommu, let requester else { return 0 }
+    guard let backend else { return 0 }
     let requests = try backend.takePageRequests()
     for request in requests {
-      let isTaken = iommu.report(request, from: requester)
+      // A device that is withdrawn has nobody who answers, and the descriptor must not stay readable.
+      let isTaken = requester.flatMap { iommu?.report(request, from: $0) } ?? false
       guard !isTaken, request.isLast else { continue }
       // Nothing happens when the unit has answered by itself.
       backend.respond(
@@ -166,9 +167,14 @@ extension RealisedDevice {
     var problem: IOMMUError?
     do {
       try backend?.reset()
-      if let kept, try kept.device.information().canReset { try kept.device.reset() }
     } catch {
       problem = error
+    }
+    do {
+      // Above all a device that keeps a PASID must not go on with it.
+      if let kept, try kept.device.information().canReset { try kept.device.reset() }
+    } catch {
+      problem = problem ?? error
     }
     if let place { try announce(at: place) }
     if let problem { throw .host(device: name, .attach, problem) }
