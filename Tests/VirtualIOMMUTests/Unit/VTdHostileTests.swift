@@ -240,6 +240,7 @@ struct VTdMigrationTests {
     expect(.latched) { $0.nextRecord = -1 }
     expect(.latched) { $0.queueAddress = nil }
     expect(.latched) { $0.translation.isTranslating = false }
+    expect(.latched) { $0.translation.passesCompatibilityInterrupts = true }
   }
 
   @Test("random states are refused or leave a unit that works", arguments: 0..<40)
