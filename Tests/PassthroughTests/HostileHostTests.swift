@@ -13,7 +13,7 @@ import VirtualIOMMU
 struct HostileHostTests {
   @Test(
     "page requests that cannot be turned on leave PASIDs that are invalidated where they are",
-    arguments: [1, 2, 3, 4, 5, 8])
+    arguments: [1, 3, 5])
   func pageRequests(times: Int) throws {
     var failures = 0
     for number in 20...70 {
