@@ -12,13 +12,15 @@ struct FailureTests {
   enum Life: CaseIterable, Sendable {
     /// With a guest's unit that nests and attaches PASIDs.
     case nested
+    /// The same while pages are tracked for a migration.
+    case tracked
     /// Two devices that share the host's own tables.
     case shared
     /// An emulated device.
     case emulated
 
     var flags: VIOMMUFlags {
-      self == .nested ? FakeIOMMU.vtd : [.supportsPASID, .wantsPASIDAttach]
+      self == .nested || self == .tracked ? FakeIOMMU.vtd : [.supportsPASID, .wantsPASIDAttach]
     }
   }
 
@@ -39,7 +41,8 @@ struct FailureTests {
       try second.wishes().removeTranslation(of: pasid(2))
       attempt { try second.reset() }
       first.unrealise()
-    case .nested:
+    case .nested, .tracked:
+      if life == .tracked { attempt { try machine.passthrough.trackDirtyPages(true) } }
       var device = try machine.realise(0)
       device.enable()
       let backend = try device.wishes()

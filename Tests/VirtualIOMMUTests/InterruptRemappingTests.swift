@@ -193,6 +193,12 @@ struct InterruptRemappingTests {
     #expect(vectors() == [0x40, 0x40, 0x50, 0x40, 0x50, 0x50, 0x40, 0x40])
     remapper.invalidate(.allInterrupts)
     #expect(vectors() == [UInt8?](repeating: 0x50, count: 8))
+    // Masks of any width, from indices that are none of their first.
+    for (bits, vector) in [(8, 0x51), (9, 0x52), (16, 0x53), (31, 0x54)] as [(UInt8, UInt8)] {
+      fill(UInt64(vector))
+      remapper.invalidate(.interrupts(index: 0xF5, maskBits: bits))
+      #expect(vectors() == [UInt8?](repeating: vector, count: 8))
+    }
     // Another table is another matter.
     remapper.changed(to: Self.state(true, false, false, 6))
     fill(0x60)

@@ -8,25 +8,30 @@ extension IOMMUFDBackend {
   /// Takes everything of the guest's away: PASIDs are detached, and the RID passes through.
   ///
   /// - Parameter keepsPageRequests: Whether page requests stay on.
-  /// - Throws: ``IOMMUError``; what could not be taken away is still known.
+  /// - Throws: ``IOMMUError``, the first one; what could not be taken away is still known, and all
+  ///   else is gone.
   func reset(keepsPageRequests: Bool = false) throws(IOMMUError) {
     try state.withLock { (state) throws(IOMMUError) in
       guard let hold = state.hold else { return }
+      var first: IOMMUError?
       for case let pasid? in state.inPlace.keys {
-        if let problem = Self.insist({ () throws(IOMMUError) in try Self.detach(hold.device, pasid)
-        }) {
-          throw problem
-        }
-        remove(pasid, &state)
+        let problem = Self.insist { () throws(IOMMUError) in try Self.detach(hold.device, pasid) }
+        if let problem { first = first ?? problem } else { remove(pasid, &state) }
       }
       let old = state.inPlace[nil]
       if old?.translation != .passThrough {
-        try Self.attach(hold.device, nil, to: hold.parent, replacing: old != nil)
-        remove(nil, &state)
-        state.inPlace[nil] = InPlace(translation: .passThrough, table: hold.parent)
+        do throws(IOMMUError) {
+          try Self.attach(hold.device, nil, to: hold.parent, replacing: old != nil)
+          remove(nil, &state)
+          state.inPlace[nil] = InPlace(translation: .passThrough, table: hold.parent)
+        } catch {
+          first = first ?? error
+        }
       }
       if !keepsPageRequests { state.queue = nil }
+      // Those of tables that stay, too: the device that asked is reset.
       state.waiting.removeAll()
+      if let first { throw first }
     }
   }
 

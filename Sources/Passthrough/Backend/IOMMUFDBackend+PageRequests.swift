@@ -47,10 +47,16 @@ extension IOMMUFDBackend {
       }
     } catch {
       for pasid in done {
-        guard let old = state.inPlace[pasid] else { continue }
-        Self.insist { () throws(IOMMUError) in
+        guard let old = state.inPlace[pasid], case .firstStage(let stage) = old.translation,
+          let new = made[stage]
+        else { continue }
+        let problem = Self.insist { () throws(IOMMUError) in
           try Self.attach(hold.device, pasid, to: old.table, replacing: true)
         }
+        guard let problem else { continue }
+        // It stays on the new table, which leads to the same: invalidations have to go there.
+        state.inPlace[pasid] = InPlace(translation: old.translation, table: new)
+        state.note(Self.refusal("\(subject(pasid)): page requests stay as they are", problem))
       }
       throw error
     }
@@ -85,6 +91,10 @@ extension IOMMUFDBackend {
           // Indexes have 9 bits on the wire.
           let index = UInt16(truncatingIfNeeded: group.groupIndex & 0x1FF)
           let key = WaitingGroups.Key(pasid: group.pasid, group: index)
+          // A device must not name two groups alike; the kernel waits for an answer to both.
+          if let other = state.waiting.cookie(of: key), other != group.cookie {
+            refused.append((other, .invalid))
+          }
           guard state.waiting.insert(key, cookie: group.cookie) else {
             refused.append((group.cookie, .invalid))
             continue
@@ -97,7 +107,8 @@ extension IOMMUFDBackend {
                 group: index, isLast: number == last))
           }
         }
-        try queue.queue.respond(refused)
+        // One whose table has just gone is answered already, and the others are the guest's.
+        for answer in refused { _ = try? queue.queue.respond([answer]) }
         return result
       } catch {
         throw Self.refusal("\(name): page requests could not be read", error)

@@ -53,7 +53,7 @@ extension IOMMUFDBackend {
       let problem = Self.insist { () throws(IOMMUError) in try Self.detach(hold.device, pasid) }
       if let problem {
         // It is still attached, so it is still ours to take away.
-        state.problems.append(
+        state.note(
           Self.refusal("\(subject(pasid)): \(old.translation.words) could not be removed", problem))
         return
       }

@@ -39,7 +39,16 @@ public final class IOMMUFDBackend: DeviceBackend {
     var queue: KeptQueue?
     var waiting = WaitingGroups()
     /// What could not be undone, for an operator.
-    var problems: [BackendRefusal] = []
+    private(set) var problems: [BackendRefusal] = []
+
+    /// The most problems that are kept: a guest can ask for the same again and again.
+    static let problemLimit = 64
+
+    /// Keeps a problem for the operator; the latest in the place of the one before when there are many.
+    mutating func note(_ problem: BackendRefusal) {
+      if problems.count == Self.problemLimit { problems.removeLast() }
+      problems.append(problem)
+    }
   }
 
   /// What the operator calls the device.
@@ -84,7 +93,7 @@ extension IOMMUFDBackend {
   }
 
   /// What the host could not be made to do although nothing could be told to the guest, such as a
-  /// detach that failed twice; an empty array in all ordinary lives.
+  /// detach that failed twice: the first ones and the last; an empty array in all ordinary lives.
   public var problems: [BackendRefusal] { state.withLock { $0.problems } }
 
   /// A refusal in the host's words.

@@ -20,6 +20,9 @@ struct WaitingGroups: Sendable {
 
   var count: Int { cookies.count }
 
+  /// By which cookie a group waits that has this name.
+  func cookie(of key: Key) -> UInt32? { cookies[key] }
+
   /// Notes a group; an older one of the same name or cookie is over.
   mutating func insert(_ key: Key, cookie: UInt32) -> Bool {
     if let old = keys.removeValue(forKey: cookie) { cookies[old] = nil }

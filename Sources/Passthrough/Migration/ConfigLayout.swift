@@ -14,6 +14,31 @@ public struct ConfigLayout: Hashable, Sendable, Codable {
     public let value: UInt32
     /// What they are.
     public let name: String
+
+    init(offset: Int, byteCount: Int, value: UInt32, name: String) {
+      self.offset = offset
+      self.byteCount = byteCount
+      self.value = value
+      self.name = name
+    }
+
+    /// Reads a field that another side wrote.
+    ///
+    /// - Parameter decoder: Where it comes from; nobody answers for what it says.
+    /// - Throws: `DecodingError` for bytes that are not 1 to 4 within a config space.
+    public init(from decoder: any Decoder) throws {
+      let all = try decoder.container(keyedBy: CodingKeys.self)
+      offset = try all.decode(Int.self, forKey: .offset)
+      byteCount = try all.decode(Int.self, forKey: .byteCount)
+      value = try all.decode(UInt32.self, forKey: .value)
+      name = try all.decode(String.self, forKey: .name)
+      guard (1...4).contains(byteCount), (0...ConfigSpace.extendedSize - byteCount).contains(offset)
+      else {
+        throw DecodingError.dataCorruptedError(
+          forKey: .offset, in: all,
+          debugDescription: "\(byteCount) bytes at \(offset) are not in a config space")
+      }
+    }
   }
 
   /// The fields, in order of offset.

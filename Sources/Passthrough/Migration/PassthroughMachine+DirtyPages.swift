@@ -34,6 +34,10 @@ extension PassthroughMachine {
   /// - Parameter isOn: Whether to track.
   /// - Throws: ``IOMMUError``; then no table tracks that did not before.
   public func trackDirtyPages(_ isOn: Bool) throws(IOMMUError) {
+    // Before the tables are listed: a device that is realised meanwhile either is in the list or
+    // finds this set.
+    let wasTracking = isTracking
+    isTracking = isOn
     let tracking = tables.filter { $0.table.options.contains(.dirtyTracking) }
     var done = 0
     do throws(IOMMUError) {
@@ -42,10 +46,12 @@ extension PassthroughMachine {
         done += 1
       }
     } catch {
-      if isOn { for kept in tracking.prefix(done) { try? kept.table.setDirtyTracking(false) } }
+      isTracking = wasTracking
+      if isOn, !wasTracking {
+        for kept in tracking.prefix(done) { try? kept.table.setDirtyTracking(false) }
+      }
       throw error
     }
-    isTracking = isOn
   }
 
   /// Calls `body` with each run of pages that a device has written since the last time.

@@ -68,8 +68,9 @@ struct GuestConfigSpace {
 
   /// Whether a write sets Initiate Function Level Reset, Device Control bit 15.
   private func resets(_ value: UInt32, _ width: AccessWidth, at offset: Int) -> Bool {
-    guard let resetControl else { return false }
-    let byte = resetControl &+ 1 &- offset
+    // A guest may ask for any offset; what is outside reaches no register.
+    guard let resetControl, (0..<ConfigSpace.extendedSize).contains(offset) else { return false }
+    let byte = resetControl + 1 - offset
     return (0..<width.rawValue).contains(byte) && value >> UInt32(8 * byte + 7) & 1 == 1
   }
 }

@@ -138,10 +138,11 @@ extension RealisedDevice {
   /// - Throws: When the queue cannot be read.
   @discardableResult
   public func deliverPageRequests() throws(BackendRefusal) -> Int {
-    guard let backend, let iommu, let requester else { return 0 }
+    guard let backend else { return 0 }
     let requests = try backend.takePageRequests()
     for request in requests {
-      let isTaken = iommu.report(request, from: requester)
+      // A device that is withdrawn has nobody who answers, and the descriptor must not stay readable.
+      let isTaken = requester.flatMap { iommu?.report(request, from: $0) } ?? false
       guard !isTaken, request.isLast else { continue }
       // Nothing happens when the unit has answered by itself.
       backend.respond(

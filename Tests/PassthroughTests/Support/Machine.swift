@@ -27,12 +27,17 @@ final class Machine {
 
   init(
     _ iommu: FakeIOMMU = FakeIOMMU(), on host: SoftwareHost = .server(isStrict: true),
-    failing number: Int = 0, with errno: LinuxErrno = .ENOMEM
+    failing number: Int = 0, times: Int = 1, with errno: LinuxErrno = .ENOMEM
   ) throws {
     self.host = host
     process = host.makeProcess(Credentials(lockedMemoryLimit: 64 << 20))
     self.iommu = iommu
-    failing = number == 0 ? nil : FailingKernel(process, failing: number, with: errno)
+    // What one refuses the next does not see, so that each refuses the call after.
+    var failing: FailingKernel?
+    for _ in 0..<(number == 0 ? 0 : times) {
+      failing = FailingKernel(failing ?? process, failing: number, with: errno)
+    }
+    self.failing = failing
     passthrough = try PassthroughMachine(on: failing ?? process)
     start = try process.allocate(Int(Self.memorySize), [.read, .write])
     rootBus = try topology.addRootBus(iommu: iommu)

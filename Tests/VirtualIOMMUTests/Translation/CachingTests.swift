@@ -112,6 +112,19 @@ struct CachingTests {
     #expect(scene.old == row.kept)
   }
 
+  @Test("an entry that moved to another domain goes with that one alone")
+  func movedDomain() throws {
+    let scene = try Scene()
+    scene.guest[WalkGuest.pasidPlace(1) + 8] = 5
+    scene.guest.translator.invalidate(.pasid(Self.pasid(1), domain: 9))
+    #expect(scene.guest.page(0x1000, pasid: 1) == scene.pages[1])
+    for pasid in 0..<3 as Range<UInt64> { scene.guest[WalkGuest.pasidPlace(pasid)] &= ~1 }
+    scene.guest.translator.invalidate(.pasids(domain: 9))
+    #expect(scene.old == [false, true, true])
+    scene.guest.translator.invalidate(.pasids(domain: 5))
+    #expect(scene.old == [false, false, true])
+  }
+
   static let contextsRows: [Row] = [
     .init(invalidation: .allContexts, kept: [false]),
     .init(invalidation: .contexts(domain: 3), kept: [false]),

@@ -258,6 +258,7 @@ struct VTdMigrationTests {
     expect(.latched) { $0.nextRecord = -1 }
     expect(.latched) { $0.queueAddress = nil }
     expect(.latched) { $0.translation.isTranslating = false }
+    expect(.latched) { $0.translation.passesCompatibilityInterrupts = true }
   }
 
   @Test("what faults are pending is taken from the records, not from their summary")

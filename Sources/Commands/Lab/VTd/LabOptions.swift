@@ -78,7 +78,8 @@ package enum LabOptionProblem: Error, Hashable, Sendable, CustomStringConvertibl
     case .noPASIDs(let breaking):
       "--break \(breaking.rawValue) needs a device with PASIDs, and this one has no capability"
     case .tooMany(let count, let width):
-      "--pasids \(count) is too much for \(width) bits: give at most \((1 << width) - 2)"
+      "--pasids \(count) is too much for \(width) bits: "
+        + (width < 2 ? "give another device" : "give at most \((1 << width) - 2)")
     case .notOne(let source, let count):
       "--device takes one device, and \(source) holds \(count == 0 ? "none" : "\(count)")"
     case .notPassable(let why): "--device: \(why)"

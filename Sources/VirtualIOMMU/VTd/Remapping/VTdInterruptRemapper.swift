@@ -160,13 +160,12 @@ public final class VTdInterruptRemapper: VTdCacheListener {
     switch invalidation {
     case .allInterrupts: shared.withLock { $0.entries.removeAll() }
     case .interrupts(let index, let bits):
-      let ignored: UInt16 = bits >= 16 ? .max : (1 << UInt16(bits)) - 1
       shared.withLock { shared in
-        if ignored == 0 {
-          shared.entries[index] = nil
-        } else {
-          shared.entries = shared.entries.filter { ($0.key ^ index) & ~ignored != 0 }
-        }
+        // A queue full of these must not go through the whole cache for each.
+        guard bits <= 8 else { return shared.entries.removeAll(keepingCapacity: true) }
+        guard !shared.entries.isEmpty else { return }
+        let first = index & ~((1 << UInt16(bits)) - 1)
+        for low in 0..<1 << UInt16(bits) as Range<UInt16> { shared.entries[first | low] = nil }
       }
     default: break
     }

@@ -19,18 +19,39 @@ final class VTdSource: Sendable {
     var context: VTdContext?
     /// By PASID, plus one; 0 is without.
     var routes: [UInt32: VTdRoute] = [:]
+    /// How many routes are in a domain, so that one without any costs nothing to forget.
+    var counts: [UInt16: Int] = [:]
     /// The one that was used last, which is the next one more often than not.
     var lastKey: UInt32 = 0
     var last: VTdRoute?
 
-    mutating func clear() {
-      context = nil
-      routes.removeAll(keepingCapacity: true)
-      last = nil
+    mutating func insert(_ route: VTdRoute, _ key: UInt32) {
+      if routes.count >= VTdSource.capacity { clear() }
+      remove(key)
+      routes[key] = route
+      if let domain = route.domain { counts[domain, default: 0] += 1 }
+      (lastKey, last) = (key, route)
     }
 
-    mutating func remove(where matches: (VTdRoute) -> Bool) {
-      routes = routes.filter { !matches($0.value) }
+    mutating func clear() {
+      context = nil
+      last = nil
+      guard !routes.isEmpty else { return }
+      routes.removeAll(keepingCapacity: true)
+      counts.removeAll(keepingCapacity: true)
+    }
+
+    mutating func remove(_ key: UInt32) {
+      last = nil
+      guard let domain = routes.removeValue(forKey: key)?.domain else { return }
+      let left = (counts[domain] ?? 1) - 1
+      counts[domain] = left == 0 ? nil : left
+    }
+
+    mutating func remove(domain: UInt16) {
+      guard counts[domain] != nil else { return }
+      routes = routes.filter { $0.value.domain != domain }
+      counts[domain] = nil
       last = nil
     }
   }
@@ -69,9 +90,7 @@ final class VTdSource: Sendable {
     guard cache.state.isTranslating || pasid == nil else { return nil }
     do throws(VTdTableFault) {
       let route = try read(pasid, &cache)
-      if cache.routes.count >= Self.capacity { cache.clear() }
-      cache.routes[key] = route
-      (cache.lastKey, cache.last) = (key, route)
+      cache.insert(route, key)
       return .success(route)
     } catch {
       return .failure(error)
@@ -145,8 +164,18 @@ final class VTdSource: Sendable {
     }
   }
 
-  /// Forgets PASID entries.
-  func remove(where matches: (VTdRoute) -> Bool) {
-    cache.withLock { $0.remove(where: matches) }
+  /// Forgets the PASID entries of a domain.
+  func remove(domain: UInt16) { cache.withLock { $0.remove(domain: domain) } }
+
+  /// Forgets a PASID's entry if it is in a domain, also as the RID's own.
+  func remove(_ pasid: PASID, domain: UInt16) {
+    cache.withLock { cache in
+      for key in [pasid.rawValue + 1, 0] {
+        guard let route = cache.routes[key], route.pasid == pasid, route.domain == domain else {
+          continue
+        }
+        cache.remove(key)
+      }
+    }
   }
 }

@@ -53,6 +53,10 @@ public final class VTdTranslator: VTdCacheListener {
     }
   }
 
+  /// Larger ranges take everything of their domain, or of their PASID in it, which costs nothing: a
+  /// queue full of them must not go through the whole cache for each.
+  private static var singlePages: UInt64 { 512 }
+
   /// Drops from the caches.
   public func invalidate(_ invalidation: VTdCacheInvalidation) {
     let iotlb = memory.unit.iotlb
@@ -64,9 +68,9 @@ public final class VTdTranslator: VTdCacheListener {
         if (source.requester.sourceID ^ number) & ~mask == 0 { source.clear() }
       }
     case .pasids(let domain):
-      forEachSource { $0.remove { $0.domain == domain } }
+      forEachSource { $0.remove(domain: domain) }
     case .pasid(let pasid, let domain):
-      forEachSource { $0.remove { $0.domain == domain && $0.pasid == pasid } }
+      forEachSource { $0.remove(pasid, domain: domain) }
     case .allTranslations: iotlb.invalidateAll()
     case .translations(let domain):
       iotlb.invalidate(tag: VTdTag.second(domain))
@@ -74,14 +78,16 @@ public final class VTdTranslator: VTdCacheListener {
     case .pages(let range, let domain):
       // A page of the second stage may be behind any address of the first stages on it.
       iotlb.invalidate(tag: VTdTag.first(domain))
-      guard range.pageCount < 1 << 52 else {
+      guard range.pageCount <= Self.singlePages else {
         return iotlb.invalidate(tag: VTdTag.second(domain))
       }
       iotlb.invalidate(
         tag: VTdTag.second(domain), from: IOVA(range.address), pageCount: range.pageCount)
     case .pasidPages(let range, let pasid, let domain):
       let tag = VTdTag.first(domain)
-      guard range.pageCount < 1 << 52 else { return iotlb.invalidate(tag: tag, process: pasid) }
+      guard range.pageCount <= Self.singlePages else {
+        return iotlb.invalidate(tag: tag, process: pasid)
+      }
       iotlb.invalidate(
         tag: tag, process: pasid, from: IOVA(range.address), pageCount: range.pageCount)
     case .allInterrupts, .interrupts: break

@@ -56,6 +56,7 @@ extension VTdModel {
     guard status.queuedInvalidation == (saved.queueAddress != nil),
       status.translation == saved.translation.isTranslating,
       status.interruptRemapping == saved.translation.remapsInterrupts,
+      status.compatibilityInterrupts == saved.translation.passesCompatibilityInterrupts,
       (0..<configuration.faultRegisters).contains(saved.nextRecord)
     else { throw .latched }
     registers = file
