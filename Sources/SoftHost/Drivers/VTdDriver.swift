@@ -58,11 +58,11 @@ final class VTdDriver: UnitDriver {
     guard stage1.addressWidth == 48 || stage1.addressWidth == 57 else {
       return .vtd(nil, stage1)
     }
-    var options = VTdNestedTable.Options(rawValue: stage1.flags & 7)
-    if registers.extendedCapability.hasExecuteRequests { options.insert(.executeRequests) }
+    // Linux sets no ERE in the entry, whatever the unit can do, so execute requests are refused.
     let table = VTdNestedTable(
       parent: stage2, root: GuestPhysicalAddress(stage1.tableAddress & ~Page.mask),
-      levels: stage1.addressWidth == 57 ? 5 : 4, options: options)
+      levels: stage1.addressWidth == 57 ? 5 : 4,
+      options: VTdNestedTable.Options(rawValue: stage1.flags & 7))
     return .vtd(table, stage1)
   }
 

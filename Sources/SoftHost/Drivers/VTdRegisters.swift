@@ -47,7 +47,6 @@ public struct VTdRegisters: Hashable, Sendable {
     var hasSecondStage: Bool { self[46] }
     var hasFirstStage: Bool { self[47] }
     var hasCoherentWalks: Bool { self[48] }
-    var hasExecuteRequests: Bool { self[30] }
   }
 
   /// Describes a unit.

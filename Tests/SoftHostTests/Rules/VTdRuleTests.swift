@@ -97,6 +97,24 @@ struct VTdRuleTests {
     }
   }
 
+  @Test("execute requests are refused, also where the unit can do them")
+  func execute() throws {
+    let host = try Self.host { $0.extendedCapability[30] = true }
+    let machine = try GuestMachine(on: host)
+    let parent = try machine.space.makePageTable(
+      for: machine.device, options: [.nestParent, .pasid])
+    try machine.device.attach(to: parent)
+    var next: UInt64 = 0x11_0000
+    try machine.mapFirstStage(0x5000, to: 0x30_0000, root: 0x10_0000, next: &next, flags: 7)
+    let table = try parent.makeNestedTable(
+      for: machine.device, .vtd(VTdFirstStage(tableAddress: GuestPhysicalAddress(0x10_0000))),
+      options: .pasid)
+    try machine.device.attach(try #require(PASID(rawValue: 1)), to: table)
+    #expect(machine.read(0x5000, pasid: 1) == .value(0))
+    #expect(
+      machine.read(0x5000, pasid: 1, .execute).fault?.reason == .vtd(.executeNotEnabled))
+  }
+
   @Test("erratum 772415: nothing read-only under a nesting parent, whichever comes first")
   func readOnly() throws {
     let machine = try GuestMachine()
