@@ -1,3 +1,4 @@
+import HostABI
 import Hardware
 import IOMMU
 import SoftHost

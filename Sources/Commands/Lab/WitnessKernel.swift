@@ -4,8 +4,8 @@ import Synchronization
 /// A kernel that notes which calls pass the seam, and hands them on.
 ///
 /// What the lab says it called is what this has seen, not what somebody meant to call.
-final class WitnessKernel: HostKernel {
-  private let kernel: any HostKernel
+final class WitnessKernel: KernelFilter {
+  let kernel: any HostKernel
   private let seams: SeamLog
   private let attached = Mutex<[UInt32: UInt32]>([:])
 
@@ -122,25 +122,5 @@ final class WitnessKernel: HostKernel {
     try pass("memfd_create") { () throws(LinuxErrno) in try kernel.makeMemoryFile(byteCount) }
   }
 
-  // The caller's own memory: no request of the devices under test.
-
-  func allocate(
-    _ byteCount: Int, _ protection: MemoryProtection
-  ) throws(LinuxErrno) -> UInt64 { try kernel.allocate(byteCount, protection) }
-
-  func protect(
-    _ address: UInt64, _ byteCount: Int, _ protection: MemoryProtection
-  ) throws(LinuxErrno) { try kernel.protect(address, byteCount, protection) }
-
-  func release(_ address: UInt64, _ byteCount: Int) throws(LinuxErrno) {
-    try kernel.release(address, byteCount)
-  }
-
-  func load(_ address: UInt64, _ byteCount: Int) throws(LinuxErrno) -> [UInt8] {
-    try kernel.load(address, byteCount)
-  }
-
-  func store(_ bytes: [UInt8], _ address: UInt64) throws(LinuxErrno) {
-    try kernel.store(bytes, address)
-  }
+  // The caller's own memory is handed on unseen: no request of the devices under test.
 }

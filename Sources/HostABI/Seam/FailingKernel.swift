@@ -4,8 +4,8 @@ import Synchronization
 ///
 /// Opening, duplicating and every request count; closing, memory and unmapping never fail, because
 /// a program can do nothing about those.
-package final class FailingKernel: HostKernel {
-  private let kernel: any HostKernel
+package final class FailingKernel: KernelFilter {
+  package let kernel: any HostKernel
   private let failing: Int
   private let errno: LinuxErrno
   private let count = Atomic<Int>(0)
@@ -33,8 +33,6 @@ package final class FailingKernel: HostKernel {
     try step()
     return try kernel.open(path)
   }
-
-  package func close(_ descriptor: Int32) throws(LinuxErrno) { try kernel.close(descriptor) }
 
   package func duplicate(_ descriptor: Int32) throws(LinuxErrno) -> Int32 {
     try step()
@@ -83,10 +81,6 @@ package final class FailingKernel: HostKernel {
     return try kernel.pwrite(descriptor, address, count, at: offset)
   }
 
-  package func poll(_ descriptor: Int32) throws(LinuxErrno) -> Readiness {
-    try kernel.poll(descriptor)
-  }
-
   package func map(
     _ descriptor: Int32, offset: UInt64, _ byteCount: Int, _ protection: MemoryProtection
   ) throws(LinuxErrno) -> UInt64 {
@@ -102,29 +96,5 @@ package final class FailingKernel: HostKernel {
   package func makeMemoryFile(_ byteCount: Int) throws(LinuxErrno) -> Int32 {
     try step()
     return try kernel.makeMemoryFile(byteCount)
-  }
-
-  package func allocate(
-    _ byteCount: Int, _ protection: MemoryProtection
-  ) throws(LinuxErrno) -> UInt64 {
-    try kernel.allocate(byteCount, protection)
-  }
-
-  package func protect(
-    _ address: UInt64, _ byteCount: Int, _ protection: MemoryProtection
-  ) throws(LinuxErrno) {
-    try kernel.protect(address, byteCount, protection)
-  }
-
-  package func release(_ address: UInt64, _ byteCount: Int) throws(LinuxErrno) {
-    try kernel.release(address, byteCount)
-  }
-
-  package func load(_ address: UInt64, _ byteCount: Int) throws(LinuxErrno) -> [UInt8] {
-    try kernel.load(address, byteCount)
-  }
-
-  package func store(_ bytes: [UInt8], _ address: UInt64) throws(LinuxErrno) {
-    try kernel.store(bytes, address)
   }
 }
