@@ -216,11 +216,16 @@ private final class FuzzedDeviceTLB: VTdDeviceTLB, @unchecked Sendable {
 /// A backend that is asked for nothing but what makes sense.
 private final class StrictBackend: DeviceBackend, @unchecked Sendable {
   private var inPlace: [PASID?: GuestTranslation] = [:]
+  /// Whether the RID passes through as it came, which the unit may end without having asked for it.
+  private var isNew = true
   var refusals = 0
 
   var count: Int { inPlace.count }
   var passesThrough: Bool { inPlace[nil] == .passThrough }
-  func forget() { inPlace = [:] }
+  func forget() {
+    inPlace = [:]
+    isNew = true
+  }
 
   private func refuse() throws(BackendRefusal) {
     guard refusals > 0 else { return }
@@ -238,10 +243,13 @@ private final class StrictBackend: DeviceBackend, @unchecked Sendable {
     }
     try refuse()
     inPlace[pasid] = translation
+    if pasid == nil { isNew = false }
   }
 
   func removeTranslation(of pasid: PASID?) {
-    require(inPlace.removeValue(forKey: pasid) != nil, "what is not there is removed")
+    let isThere = inPlace.removeValue(forKey: pasid) != nil
+    require(isThere || pasid == nil && isNew, "what is not there is removed")
+    if pasid == nil { isNew = false }
   }
 
   func invalidate(
