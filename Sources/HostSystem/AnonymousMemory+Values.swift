@@ -165,23 +165,6 @@ public enum StructureBytes {
     }
   }
 
-  /// A structure with its first bytes kept and all others zero.
-  ///
-  /// - Parameters:
-  ///   - count: How many bytes are kept.
-  ///   - value: The structure.
-  /// - Returns: The structure that is left.
-  public static func keeping<Value: BitwiseCopyable>(_ count: Int, of value: Value) -> Value {
-    var value = value
-    // Every bit pattern is a value, and the range ends with the value.
-    unsafe withUnsafeMutableBytes(of: &value) { bytes in
-      for index in min(max(count, 0), bytes.count)..<bytes.count {
-        unsafe bytes[index] = 0
-      }
-    }
-    return value
-  }
-
   /// The bytes of a structure.
   ///
   /// - Parameter value: The structure.

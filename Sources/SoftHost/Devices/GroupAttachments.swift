@@ -32,9 +32,6 @@ final class GroupAttachments {
   /// Takes a device's bit.
   func remove(_ device: DeviceObject) { devices[device.bit] = nil }
 
-  /// Whether no device is bound.
-  var isEmpty: Bool { devices.allSatisfy { $0 == nil } }
-
   /// What a PASID is attached to, and which devices are.
   struct Entry {
     /// The table's number in the lower half, and a bit a device of the group in the upper half.
@@ -53,16 +50,6 @@ final class GroupAttachments {
   /// The number of the table that a PASID is attached to.
   func tableID(_ pasid: UInt32) -> UInt32? {
     entries.value[pasid].map { UInt32(truncatingIfNeeded: $0) }
-  }
-
-  /// Whether a device itself is attached.
-  func holds(_ device: DeviceObject, _ pasid: UInt32) -> Bool {
-    entries.value[pasid].map { $0 >> UInt64(32 + device.bit) & 1 == 1 } ?? false
-  }
-
-  /// How many devices are attached.
-  func deviceCount(_ pasid: UInt32) -> Int {
-    entries.value[pasid].map { ($0 >> 32).nonzeroBitCount } ?? 0
   }
 
   /// The devices that are attached.
