@@ -215,15 +215,16 @@ private final class FuzzedDeviceTLB: VTdDeviceTLB, @unchecked Sendable {
 
 /// A backend that is asked for nothing but what makes sense.
 private final class StrictBackend: DeviceBackend, @unchecked Sendable {
-  private var inPlace: [PASID?: GuestTranslation] = [:]
-  /// Whether the RID passes through as it came, which the unit may end without having asked for it.
+  /// A device comes with its RID passing through.
+  private var inPlace: [PASID?: GuestTranslation] = [nil: .passThrough]
+  /// Whether nothing was asked for the RID yet; a unit need not know that it passes through then.
   private var isNew = true
   var refusals = 0
 
   var count: Int { inPlace.count }
   var passesThrough: Bool { inPlace[nil] == .passThrough }
   func forget() {
-    inPlace = [:]
+    inPlace = [nil: .passThrough]
     isNew = true
   }
 
@@ -236,7 +237,8 @@ private final class StrictBackend: DeviceBackend, @unchecked Sendable {
   func setTranslation(
     _ translation: GuestTranslation, for pasid: PASID?
   ) throws(BackendRefusal) {
-    require(inPlace[pasid] != translation, "what is in place is asked for again")
+    require(
+      inPlace[pasid] != translation || pasid == nil && isNew, "what is in place is asked for again")
     if case .firstStage(let stage) = translation {
       require(stage.root.rawValue & 0xFFF == 0, "a table that is not aligned")
       require(stage.addressWidth == 48 || stage.addressWidth == 57, "no such width")
@@ -247,8 +249,7 @@ private final class StrictBackend: DeviceBackend, @unchecked Sendable {
   }
 
   func removeTranslation(of pasid: PASID?) {
-    let isThere = inPlace.removeValue(forKey: pasid) != nil
-    require(isThere || pasid == nil && isNew, "what is not there is removed")
+    require(inPlace.removeValue(forKey: pasid) != nil, "what is not there is removed")
     if pasid == nil { isNew = false }
   }
 
