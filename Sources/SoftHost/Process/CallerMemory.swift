@@ -98,9 +98,10 @@ extension CallerMemory {
 
 /// Pages that stay where they are for as long as this value, or a copy, lives.
 package struct PinnedPages: Sendable {
-  /// Pages that lie one after the other in this process.
+  /// Pages that lie one after the other in this process, or in a numbered space.
   package struct Extent: Sendable {
-    /// The address of the first byte.
+    /// The address of the first byte as a `HostAddress`'s raw value: for pages of this process simply
+    /// their address.
     package let address: UInt64
     /// How many pages of 4,096 bytes.
     package let pageCount: Int

@@ -101,6 +101,13 @@ package struct VFIOFunction: Sendable {
     note(.barsUnmapped)
   }
 
+  /// Keeps the memory behind the base address registers in a file that the function's user maps.
+  mutating func takeMemory(from file: any MappableFile) {
+    for bar in description.bars where isMappable(bar) {
+      memories[bar.index].use(file, at: UInt64(bar.index) << VFIOPCI.offsetShift)
+    }
+  }
+
   /// What happened since the last call that others have to act on.
   package mutating func takeEffects() -> FunctionEffects {
     defer { effects = [] }
