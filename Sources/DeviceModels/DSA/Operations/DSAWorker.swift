@@ -1,6 +1,8 @@
 import Hardware
 
-/// What does the work: a buffer, and the way to memory. Only the thread that serves has it.
+/// What does the work: a buffer, and the way to memory.
+///
+/// Only the thread that serves has it.
 struct DSAWorker: Sendable {
   /// The bytes of one piece that go through the buffer.
   static let pieceSize = 1 << 16
@@ -121,6 +123,8 @@ struct DSAWorker: Sendable {
     case .done(let status):
       job.record.status = status
       return end(&job)
+    // What was missing came just now.
+    case .stopped(.done): return nil
     case .stopped(let answer):
       if case .fault(let address, let isWrite, _) = answer, job.canRequestPages,
         job.current.flags.contains(.blockOnFault)
@@ -137,8 +141,10 @@ struct DSAWorker: Sendable {
 
   private func end(_ job: inout DSAJob) -> DSAStep? {
     job.record.completed = UInt32(truncatingIfNeeded: job.done)
-    let hasFault: [DSAStatus] = [.pageFault, .pageRefused, .translationFailed, .readbackFault]
-    if !hasFault.contains(job.record.status) {
+    switch job.record.status {
+    case .pageFault, .pageRefused, .translationFailed, .readbackFault: break
+    default:
+      // What was noted while it waited is no part of how it ended.
       job.record.isWriteFault = false
       job.record.faultAddress = 0
     }
