@@ -122,7 +122,11 @@ extension DSAWorker {
 
   /// Reads the last byte that was written.
   mutating func readBack(_ job: inout DSAJob, _ port: any DevicePort) -> DSAProgress {
-    let last = job.current.target.rawValue &+ UInt64(job.current.count) &- 1
+    var last = job.current.target.rawValue &+ UInt64(job.current.count) &- 1
+    if job.current.opcode == DSAOperation.createDelta.rawValue {
+      guard job.delta > 0 else { return .done(.success) }
+      last = job.current.secondTarget.rawValue &+ UInt64(job.delta) &- 1
+    }
     let answer = read(IOVA(last), 1, at: Self.smallPlace, job, port)
     return answer == .done ? .done(.success) : readbackFailed(answer, &job)
   }

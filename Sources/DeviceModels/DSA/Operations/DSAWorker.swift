@@ -44,6 +44,7 @@ struct DSAWorker: Sendable {
 
   private func start(_ job: inout DSAJob) {
     job.done = 0
+    job.hasAsked = false
     job.checksum = nil
     job.delta = 0
     job.record = DSACompletion()
@@ -118,6 +119,14 @@ struct DSAWorker: Sendable {
       job.record.status = answer == .invalid ? .pageRefused : .translationFailed
       return end(&job)
     }
+    if asksFirst(job) {
+      job.hasAsked = true
+      let access: DMAAccess = job.current.opcode == DSAOperation.fill.rawValue ? .write : .read
+      let page = access == .write ? job.current.target : job.current.source
+      job.record.isWriteFault = access == .write
+      job.record.faultAddress = page.rawValue & ~0xFFF
+      return .page(page, access)
+    }
     switch perform(&job, port) {
     case .more: return nil
     case .done(let status):
@@ -137,6 +146,14 @@ struct DSAWorker: Sendable {
       noteFault(answer, &job.record)
       return end(&job)
     }
+  }
+
+  /// Whether the descriptor is one that asks for a page for the sake of asking.
+  private func asksFirst(_ job: DSAJob) -> Bool {
+    options.pageRequestInterval > 0 && !job.hasAsked && job.canRequestPages
+      && job.current.flags.contains(.blockOnFault)
+      && job.current.opcode != DSAOperation.cacheFlush.rawValue
+      && job.sequence % UInt64(options.pageRequestInterval) == 0
   }
 
   private func end(_ job: inout DSAJob) -> DSAStep? {
