@@ -34,6 +34,8 @@ const int32_t clinux_inotify_init = SYS_inotify_init1, clinux_inotify_add = SYS_
               clinux_inotify_remove = SYS_inotify_rm_watch;
 const int32_t clinux_epoll_create = SYS_epoll_create1, clinux_epoll_control = SYS_epoll_ctl,
               clinux_epoll_wait = SYS_epoll_pwait;
+const int32_t clinux_capget = SYS_capget, clinux_prlimit = SYS_prlimit64,
+              clinux_fstatfs = SYS_fstatfs;
 const int32_t clinux_socketpair = SYS_socketpair, clinux_send = SYS_sendto,
               clinux_receive = SYS_recvfrom, clinux_readlinkat = SYS_readlinkat;
 const int32_t clinux_close_range = 436, clinux_lseek = SYS_lseek, clinux_dup = SYS_dup,

@@ -21,6 +21,7 @@ extern const int32_t clinux_process_read, clinux_process_write, clinux_getpid;
 extern const int32_t clinux_pidfd_open, clinux_pidfd_getfd, clinux_kcmp, clinux_fstat;
 extern const int32_t clinux_inotify_init, clinux_inotify_add, clinux_inotify_remove;
 extern const int32_t clinux_epoll_create, clinux_epoll_control, clinux_epoll_wait;
+extern const int32_t clinux_capget, clinux_prlimit, clinux_fstatfs;
 extern const int32_t clinux_socketpair, clinux_send, clinux_receive, clinux_readlinkat;
 
 /* The calls that a program's filter sees. */

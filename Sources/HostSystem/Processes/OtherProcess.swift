@@ -39,6 +39,55 @@
       }
     }
 
+    /// Copies bytes out of its memory.
+    ///
+    /// - Returns: How many were copied.
+    @inline(__always)
+    package static func read(
+      _ process: Int32, _ address: UInt64, into bytes: inout MutableSpan<UInt8>
+    ) -> Int {
+      unsafe bytes.withUnsafeMutableBufferPointer { buffer in
+        // The bytes live for the call, and it moves no more than their count.
+        transfer(
+          clinux_process_read, process, address, UInt64(UInt(bitPattern: buffer.baseAddress)),
+          buffer.count)
+      }
+    }
+
+    /// Copies bytes into its memory, where it may write itself.
+    ///
+    /// - Returns: How many were copied.
+    @inline(__always)
+    package static func write(
+      _ process: Int32, _ bytes: Span<UInt8>, to address: UInt64
+    ) -> Int {
+      unsafe bytes.withUnsafeBufferPointer { buffer in
+        // The bytes live for the call, and it moves no more than their count.
+        transfer(
+          clinux_process_write, process, address, UInt64(UInt(bitPattern: buffer.baseAddress)),
+          buffer.count)
+      }
+    }
+
+    /// A word of its memory.
+    package static func word(_ process: Int32, at address: UInt64) -> UInt64? {
+      var word: UInt64 = 0
+      let count = unsafe withUnsafeMutablePointer(to: &word) { place in
+        // The word lives for the call, which moves its eight bytes.
+        transfer(clinux_process_read, process, address, UInt64(UInt(bitPattern: place)), 8)
+      }
+      return count == 8 ? word : nil
+    }
+
+    /// Puts a word into its memory.
+    package static func store(_ word: UInt64, _ process: Int32, at address: UInt64) -> Bool {
+      var word = word
+      return unsafe withUnsafeMutablePointer(to: &word) { place in
+        // The word lives for the call, which moves its eight bytes.
+        transfer(clinux_process_write, process, address, UInt64(UInt(bitPattern: place)), 8) == 8
+      }
+    }
+
     @inline(__always)
     private static func transfer(
       _ call: Int32, _ process: Int32, _ remote: UInt64, _ local: UInt64, _ count: Int
@@ -74,6 +123,119 @@
     }
   }
 
+  extension OtherProcess {
+    /// The capabilities that it can use, as bits by their numbers.
+    package static func capabilities(of process: Int32) -> UInt64 {
+      let version3: UInt64 = 0x2008_0522
+      var header = version3 | UInt64(UInt32(bitPattern: process)) << 32
+      var data = InlineArray<6, UInt32>(repeating: 0)
+      // Both live for the call, which writes two sets of three words.
+      let result = unsafe withUnsafeMutablePointer(to: &header) { header in
+        unsafe withUnsafeMutablePointer(to: &data) { data in
+          clinux_call(
+            clinux_capget, UInt64(UInt(bitPattern: header)), UInt64(UInt(bitPattern: data)), 0, 0,
+            0, 0)
+        }
+      }
+      return result < 0 ? 0 : UInt64(data[0]) | UInt64(data[3]) << 32
+    }
+
+    /// How many bytes of memory it may lock (`RLIMIT_MEMLOCK`).
+    package static func lockedMemoryLimit(of process: Int32) -> UInt64 {
+      limit(8, of: process)
+    }
+
+    /// How many descriptors it may have (`RLIMIT_NOFILE`).
+    package static func descriptorLimit(of process: Int32) -> UInt64 {
+      limit(7, of: process)
+    }
+
+    private static func limit(_ number: UInt64, of process: Int32) -> UInt64 {
+      var limits = (UInt64(0), UInt64(0))
+      // The two words live for the call, which writes them.
+      let result = unsafe withUnsafeMutablePointer(to: &limits) { place in
+        clinux_call(
+          clinux_prlimit, UInt64(UInt32(bitPattern: process)), number, 0,
+          UInt64(UInt(bitPattern: place)), 0, 0)
+      }
+      return result < 0 ? 0 : limits.0
+    }
+  }
+
+  /// Part of a process's memory, as its kernel lists it (`struct procmap_query`).
+  package struct MemoryArea: Sendable {
+    /// The first address.
+    package let start: UInt64
+    /// The address after the last.
+    package let end: UInt64
+    package let isReadable: Bool
+    package let isWritable: Bool
+    package let isShared: Bool
+    /// Where in its file the area starts.
+    package let offset: UInt64
+    /// The file, when there is one.
+    package let file: FileIdentity?
+
+    package init(
+      start: UInt64, end: UInt64, isReadable: Bool, isWritable: Bool, isShared: Bool,
+      offset: UInt64, file: FileIdentity?
+    ) {
+      self.start = start
+      self.end = end
+      self.isReadable = isReadable
+      self.isWritable = isWritable
+      self.isShared = isShared
+      self.offset = offset
+      self.file = file
+    }
+  }
+
+  extension OtherProcess {
+    private struct Query: BitwiseCopyable {
+      var size: UInt64 = 104
+      var flags: UInt64 = 0
+      var address: UInt64 = 0
+      var start: UInt64 = 0
+      var end: UInt64 = 0
+      var areaFlags: UInt64 = 0
+      var pageSize: UInt64 = 0
+      var offset: UInt64 = 0
+      var inode: UInt64 = 0
+      var major: UInt32 = 0
+      var minor: UInt32 = 0
+      var nameSize: UInt32 = 0
+      var buildIDSize: UInt32 = 0
+      var nameAddress: UInt64 = 0
+      var buildIDAddress: UInt64 = 0
+    }
+
+    /// The area that holds an address.
+    ///
+    /// - Parameters:
+    ///   - maps: Its `/proc/PID/maps`, open.
+    ///   - address: The address.
+    /// - Returns: The area; `nil` where nothing is mapped.
+    /// - Throws: `ENOTTY` from kernels before 6.11, which cannot be asked so.
+    package static func area(
+      _ maps: Int32, at address: UInt64
+    ) throws(CallFailure) -> MemoryArea? {
+      let ask: UInt32 = 0xC068_6611
+      var query = Query()
+      query.address = address
+      do throws(CallFailure) { _ = try Calls.ioctl(maps, ask, on: &query) } catch {
+        if error.errno == 2 { return nil }
+        throw error
+      }
+      return MemoryArea(
+        start: query.start, end: query.end, isReadable: query.areaFlags & 1 != 0,
+        isWritable: query.areaFlags & 2 != 0, isShared: query.areaFlags & 8 != 0,
+        offset: query.offset,
+        file: query.inode == 0
+          ? nil
+          : FileIdentity(device: Calls.number(query.major, query.minor), inode: query.inode))
+    }
+  }
+
   /// A file as the kernel tells files apart.
   package struct FileIdentity: Hashable, Sendable {
     /// The device number of its file system, as `stat` encodes it.
@@ -97,10 +259,154 @@
     /// Bytes.
     package let byteCount: UInt64
 
+    package init(identity: FileIdentity, mode: UInt32, deviceNumber: UInt64, byteCount: UInt64) {
+      self.identity = identity
+      self.mode = mode
+      self.deviceNumber = deviceNumber
+      self.byteCount = byteCount
+    }
+
     /// Whether it is a regular file.
     package var isRegular: Bool { mode & 0o170000 == 0o100000 }
     /// Whether it is a socket.
     package var isSocket: Bool { mode & 0o170000 == 0o140000 }
+  }
+
+  extension Calls {
+    /// Reads a file to its end.
+    package static func readAll(_ descriptor: Int32, limit: Int) -> [UInt8]? {
+      var bytes: [UInt8] = []
+      var piece = [UInt8](repeating: 0, count: 1 << 16)
+      while bytes.count < limit {
+        let count = unsafe piece.withUnsafeMutableBytes { buffer in
+          // The buffer lives for the call, which writes no more than its size.
+          clinux_call(
+            clinux_read, descriptor.register, UInt64(UInt(bitPattern: buffer.baseAddress)),
+            UInt64(buffer.count), 0, 0, 0)
+        }
+        guard count >= 0 else { return nil }
+        if count == 0 { break }
+        bytes += piece[..<Int(count)]
+      }
+      return bytes
+    }
+
+    /// Whether pages of an open file are memory: those of tmpfs, memfds and huge pages.
+    package static func isMemory(_ descriptor: Int32) -> Bool {
+      let temporary: UInt64 = 0x0102_1994
+      let huge: UInt64 = 0x9584_58F6
+      var words = InlineArray<15, UInt64>(repeating: 0)
+      // The 120 bytes of `struct statfs` live for the call.
+      let result = unsafe withUnsafeMutablePointer(to: &words) { place in
+        clinux_call(
+          clinux_fstatfs, descriptor.register, UInt64(UInt(bitPattern: place)), 0, 0, 0, 0)
+      }
+      return result == 0 && (words[0] == temporary || words[0] == huge)
+    }
+
+    /// Where a symbolic link leads, or what `/proc` calls a descriptor; `nil` when it is none.
+    package static func readLink(_ path: String) -> String? {
+      var text = [UInt8](repeating: 0, count: 4096)
+      let currentFolder: Int32 = -100
+      // Path and buffer live for the call, which writes no more than the buffer's size.
+      let count = unsafe path.withCString { path in
+        unsafe text.withUnsafeMutableBytes { buffer in
+          clinux_call(
+            clinux_readlinkat, currentFolder.register, UInt64(UInt(bitPattern: path)),
+            UInt64(UInt(bitPattern: buffer.baseAddress)), UInt64(buffer.count), 0, 0)
+        }
+      }
+      guard count > 0 else { return nil }
+      return String(decoding: text.prefix(Int(count)), as: UTF8.self)
+    }
+
+    /// Opens a path with flags of `openat`, below a folder or the current one.
+    package static func open(
+      _ path: String, flags: UInt64, below folder: Int32 = -100
+    ) throws(CallFailure) -> Int32 {
+      guard !path.utf8.contains(0) else { throw CallFailure(errno: CallFailure.invalid) }
+      var answer: Result<Int64, CallFailure> = .failure(CallFailure(errno: CallFailure.invalid))
+      // The string lives for the call, which only reads it.
+      unsafe path.withCString { text in
+        answer = Result { () throws(CallFailure) in
+          try repeating(
+            clinux_openat, folder.register, UInt64(UInt(bitPattern: text)), flags | 0o2_000_000)
+        }
+      }
+      return Int32(truncatingIfNeeded: try answer.get())
+    }
+
+    /// Finds what a path leads to, without opening it.
+    ///
+    /// - Parameters:
+    ///   - path: The path.
+    ///   - folder: Where it starts.
+    ///   - staysBelow: Whether the folder is the root for the path, for its links too.
+    /// - Returns: A descriptor that stands for it; `nil` when it leads nowhere.
+    package static func find(_ path: String, from folder: String, staysBelow: Bool) -> Int32? {
+      /// `struct open_how`.
+      struct How: BitwiseCopyable {
+        var flags: UInt64
+        var mode: UInt64 = 0
+        var resolve: UInt64
+      }
+      let onlyPath: UInt64 = 0o10_000_000
+      let closeOnExec: UInt64 = 0o2_000_000
+      let inRoot: UInt64 = 0x10
+      guard let start = try? open(folder, flags: onlyPath) else { return nil }
+      defer { try? close(start) }
+      var how = How(flags: onlyPath | closeOnExec, resolve: staysBelow ? inRoot : 0)
+      // String and structure live for the call, which only reads them.
+      let result = unsafe path.withCString { text in
+        unsafe withUnsafeMutablePointer(to: &how) { how in
+          clinux_call(
+            clinux_openat2, start.register, UInt64(UInt(bitPattern: text)),
+            UInt64(UInt(bitPattern: how)), 24, 0, 0)
+        }
+      }
+      return result < 0 ? nil : Int32(truncatingIfNeeded: result)
+    }
+
+    /// Whether descriptors of two processes share one open file (`KCMP_FILE`).
+    package static func isSameFile(
+      _ first: Int32, of process: Int32, _ second: Int32, of other: Int32
+    ) -> Bool {
+      clinux_call(
+        clinux_kcmp, process.register, other.register, 0, first.register, second.register, 0) == 0
+    }
+
+    /// Makes a file in memory that nobody can make larger or smaller, filled with zeros.
+    package static func makeSealedFile(_ byteCount: UInt64) throws(CallFailure) -> Int32 {
+      let closeOnExecAllowSealing: UInt64 = 3
+      let addSeals: UInt64 = 1033
+      var name: UInt64 = 0x65_6761_7373_6170  // "passage", with its zero, as little-endian bytes
+      // The name lives for the call, and the kernel only reads it.
+      let result = try unsafe withUnsafeMutablePointer(to: &name) { place throws(CallFailure) in
+        try make(clinux_memfd, UInt64(UInt(bitPattern: place)), closeOnExecAllowSealing)
+      }
+      let descriptor = Int32(truncatingIfNeeded: result)
+      do {
+        _ = try repeating(clinux_ftruncate, descriptor.register, byteCount)
+        _ = try make(clinux_fcntl, descriptor.register, addSeals, 1 | 2 | 4)
+      } catch {
+        try? close(descriptor)
+        throw error
+      }
+      return descriptor
+    }
+
+    /// Opens a file of ours once more, read from its very end.
+    package static func reopenAtEnd(_ descriptor: Int32) throws(CallFailure) -> Int32 {
+      let readWrite: UInt64 = 2
+      let again = try open("/proc/self/fd/\(descriptor)", flags: readWrite)
+      _ = try? make(clinux_lseek, again.register, 0, 2)
+      return again
+    }
+
+    /// The number of this process.
+    package static var ownNumber: Int32 {
+      Int32(truncatingIfNeeded: clinux_call(clinux_getpid, 0, 0, 0, 0, 0, 0))
+    }
   }
 
   extension Calls {

@@ -55,15 +55,25 @@ protocol CallerFiles: AnyObject {
 final class Caller {
   let memory: any CallerMemory
   let files: any CallerFiles
-  let credentials: Credentials
-  /// Memory charged to the program itself.
-  let charge: Charge
+  private let currentCredentials: () -> Credentials
+  private let ownCharge = Charge(limit: 0)
 
-  init(memory: any CallerMemory, files: any CallerFiles, credentials: Credentials) {
+  init(
+    memory: any CallerMemory, files: any CallerFiles,
+    credentials: @escaping () -> Credentials
+  ) {
     self.memory = memory
     self.files = files
-    self.credentials = credentials
-    charge = Charge(limit: credentials.pageLimit)
+    currentCredentials = credentials
+  }
+
+  /// What it may do now.
+  var credentials: Credentials { currentCredentials() }
+
+  /// Memory charged to the program itself.
+  var charge: Charge {
+    ownCharge.limit = credentials.pageLimit
+    return ownCharge
   }
 
   /// Gives an open file a descriptor.
