@@ -24,6 +24,28 @@ const int32_t clinux_mmap = SYS_mmap, clinux_mprotect = SYS_mprotect,
               clinux_munmap = SYS_munmap;
 const int32_t clinux_process_read = SYS_process_vm_readv,
               clinux_process_write = SYS_process_vm_writev, clinux_getpid = SYS_getpid;
+
+int64_t clinux_fork(void) {
+  pid_t child = fork();
+  return child == -1 ? -(int64_t)errno : child;
+}
+
+int64_t clinux_execute(uint64_t path, uint64_t arguments) {
+  execve((const char *)(uintptr_t)path, (char *const *)(uintptr_t)arguments, environ);
+  return -(int64_t)errno;
+}
+
+const int32_t clinux_mkdirat = SYS_mkdirat, clinux_symlinkat = SYS_symlinkat,
+              clinux_mknodat = SYS_mknodat, clinux_readlinkat = SYS_readlinkat,
+              clinux_statx = SYS_statx, clinux_faccessat = SYS_faccessat,
+              clinux_mount = SYS_mount, clinux_chdir = SYS_chdir, clinux_fchmod = SYS_fchmod;
+const int32_t clinux_unshare = SYS_unshare, clinux_prctl = SYS_prctl,
+              clinux_seccomp = SYS_seccomp, clinux_wait4 = SYS_wait4, clinux_kill = SYS_kill,
+              clinux_exit_group = SYS_exit_group, clinux_pidfd_open = SYS_pidfd_open,
+              clinux_pidfd_getfd = SYS_pidfd_getfd, clinux_geteuid = SYS_geteuid,
+              clinux_getegid = SYS_getegid, clinux_getppid = SYS_getppid;
+const int32_t clinux_sigprocmask = SYS_rt_sigprocmask, clinux_signalfd = SYS_signalfd4;
+const int32_t clinux_socketpair = SYS_socketpair, clinux_shutdown = SYS_shutdown;
 #else
 /* Other systems have no such calls; the file keeps the target from being empty. */
 typedef int clinux_nothing;

@@ -18,6 +18,22 @@ extern const int32_t clinux_read, clinux_write, clinux_pread, clinux_pwrite, cli
 extern const int32_t clinux_eventfd, clinux_memfd, clinux_ftruncate;
 extern const int32_t clinux_mmap, clinux_mprotect, clinux_munmap;
 extern const int32_t clinux_process_read, clinux_process_write, clinux_getpid;
+extern const int32_t clinux_mkdirat, clinux_symlinkat, clinux_mknodat, clinux_readlinkat,
+    clinux_statx, clinux_faccessat, clinux_mount, clinux_chdir, clinux_fchmod;
+extern const int32_t clinux_unshare, clinux_prctl, clinux_seccomp, clinux_wait4, clinux_kill,
+    clinux_exit_group, clinux_pidfd_open, clinux_pidfd_getfd, clinux_geteuid, clinux_getegid,
+    clinux_getppid;
+extern const int32_t clinux_sigprocmask, clinux_signalfd;
+extern const int32_t clinux_socketpair, clinux_shutdown;
+
+/* fork() of the C library, which keeps its own locks right in the child. */
+int64_t clinux_fork(void);
+
+/*
+ * Replaces the program by the one at a path, with this process's environment; returns only an error
+ * number below zero. Both are addresses: of a C string, and of the array of such that ends with 0.
+ */
+int64_t clinux_execute(uint64_t path, uint64_t arguments);
 #endif
 
 #endif
