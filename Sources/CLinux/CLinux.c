@@ -38,7 +38,8 @@ int64_t clinux_execute(uint64_t path, uint64_t arguments) {
 const int32_t clinux_mkdirat = SYS_mkdirat, clinux_symlinkat = SYS_symlinkat,
               clinux_mknodat = SYS_mknodat, clinux_readlinkat = SYS_readlinkat,
               clinux_statx = SYS_statx, clinux_faccessat = SYS_faccessat,
-              clinux_mount = SYS_mount, clinux_chdir = SYS_chdir, clinux_fchmod = SYS_fchmod;
+              clinux_mount = SYS_mount, clinux_chdir = SYS_chdir, clinux_fchmod = SYS_fchmod,
+              clinux_umask = SYS_umask;
 const int32_t clinux_unshare = SYS_unshare, clinux_prctl = SYS_prctl,
               clinux_seccomp = SYS_seccomp, clinux_wait4 = SYS_wait4, clinux_kill = SYS_kill,
               clinux_exit_group = SYS_exit_group, clinux_pidfd_open = SYS_pidfd_open,

@@ -19,7 +19,7 @@ extern const int32_t clinux_eventfd, clinux_memfd, clinux_ftruncate;
 extern const int32_t clinux_mmap, clinux_mprotect, clinux_munmap;
 extern const int32_t clinux_process_read, clinux_process_write, clinux_getpid;
 extern const int32_t clinux_mkdirat, clinux_symlinkat, clinux_mknodat, clinux_readlinkat,
-    clinux_statx, clinux_faccessat, clinux_mount, clinux_chdir, clinux_fchmod;
+    clinux_statx, clinux_faccessat, clinux_mount, clinux_chdir, clinux_fchmod, clinux_umask;
 extern const int32_t clinux_unshare, clinux_prctl, clinux_seccomp, clinux_wait4, clinux_kill,
     clinux_exit_group, clinux_pidfd_open, clinux_pidfd_getfd, clinux_geteuid, clinux_getegid,
     clinux_getppid;

@@ -212,6 +212,12 @@
       }
     }
 
+    /// Sets which permissions new files never get; answers what it was.
+    @discardableResult
+    package static func setCreationMask(_ mask: UInt32) -> UInt32 {
+      UInt32(truncatingIfNeeded: clinux_call(clinux_umask, UInt64(mask), 0, 0, 0, 0, 0))
+    }
+
     /// Goes into a folder.
     package static func enter(_ path: String) throws(CallFailure) {
       _ = try withText(path) { text throws(CallFailure) in try make(clinux_chdir, text) }

@@ -24,7 +24,9 @@
           try Calls.adoptOrphans()
         }
         try PrivateTree.enterNamespace()
+        let mask = Calls.setCreationMask(0)
         let tree = try PrivateTree.build(plan.tree)
+        Calls.setCreationMask(mask)
         for node in tree.nodes { send(.node(node.file, path: node.path)) }
         send(.nodesAreReal(tree.hasRealNodes))
         try superviseProgram()
