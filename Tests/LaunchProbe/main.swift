@@ -4,7 +4,7 @@ import HostLab
 import HostSystem
 
 #if os(Linux)
-  /// `launch-probe [--report] [--trap-exec] [--same-address BDF] COMMAND…`
+  // launch-probe [--report] [--trap-exec] [--same-address BDF] COMMAND…
   var arguments = Array(CommandLine.arguments.dropFirst())
   var address = "0000:6a:01.0"
   var isReporting = false

@@ -9,6 +9,8 @@
     let guardProcess: Int32
     let channel: Int32
     let signalReader: Int32
+    /// What the program's process waits for before it becomes the program.
+    private let release: Int32
     private(set) var program: Int32 = -1
     private(set) var nodes: [FileIdentity: String] = [:]
     private(set) var hasRealNodes = false
@@ -16,26 +18,34 @@
     /// Makes the guard.
     init(_ plan: LaunchPlan, path: String, signals: UInt64) throws(LaunchError) {
       var ends: (Int32, Int32) = (-1, -1)
+      var releases: (Int32, Int32) = (-1, -1)
       var reader: Int32 = -1
       var child: Int32 = -1
       do throws(LaunchError) {
         try attempt("start a process") { () throws(CallFailure) in
           ends = try Calls.makeChannel()
+          releases = try Calls.makeChannel()
           reader = try Calls.makeSignalReader(Calls.mask(Self.kept))
           child = try Calls.fork()
         }
       } catch {
-        for descriptor in [ends.0, ends.1, reader] where descriptor >= 0 {
+        for descriptor in [ends.0, ends.1, releases.0, releases.1, reader]
+        where descriptor >= 0 {
           try? Calls.close(descriptor)
         }
         throw error
       }
       if child == 0 {
-        // The guard must not hold the supervisor's end, or it would not see it close.
+        // The guard must not hold the supervisor's ends, or it would not see them close.
         try? Calls.close(ends.0)
-        Guard(plan: plan, path: path, channel: ends.1, signals: signals).run()
+        try? Calls.close(releases.0)
+        Guard(
+          plan: plan, path: path, channel: ends.1, release: releases.1, signals: signals
+        ).run()
       }
       try? Calls.close(ends.1)
+      try? Calls.close(releases.1)
+      release = releases.0
       guardProcess = child
       channel = ends.0
       signalReader = reader
@@ -43,6 +53,7 @@
 
     /// Waits until the listener is there; answers it.
     mutating func finish() throws(LaunchError) -> Int32 {
+      defer { try? Calls.close(release) }
       do throws(LaunchError) {
         return try receiveListener()
       } catch {
@@ -73,6 +84,7 @@
       let program = program
       try attempt("take the listener of the program's process") { () throws(CallFailure) in
         listener = try Calls.takeDescriptor(number ?? -1, of: program)
+        try Calls.send(release, [1])
       }
       return listener
     }

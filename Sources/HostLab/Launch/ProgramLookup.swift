@@ -3,10 +3,13 @@
 
   /// Finds the file of a program as a shell does.
   enum ProgramLookup {
+    /// Finds it.
+    ///
     /// - Parameters:
     ///   - name: What stands first on the command line.
     ///   - searchPath: `PATH`; `nil` when it is not set.
     /// - Returns: The path to execute.
+    /// - Throws: ``LaunchError`` when there is none, or none that may be run.
     static func find(_ name: String, searchPath: String?) throws(LaunchError) -> String {
       guard !name.isEmpty else { throw .notFound("''") }
       if name.contains("/") {

@@ -134,8 +134,11 @@
 
     /// Puts this thread, and what it starts, under a seccomp filter with a listener.
     ///
-    /// - Parameter program: One `struct sock_filter` each, as a little-endian number.
+    /// - Parameters:
+    ///   - program: One `struct sock_filter` each, as a little-endian number.
+    ///   - flags: `SECCOMP_FILTER_FLAG_…`, `NEW_LISTENER` among them.
     /// - Returns: The listener's descriptor in this process; it closes at `exec`.
+    /// - Throws: `EACCES` when the process first has to renounce new privileges.
     package static func installFilter(
       _ program: [UInt64], flags: UInt64
     ) throws(CallFailure) -> Int32 {

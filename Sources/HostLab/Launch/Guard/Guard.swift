@@ -12,6 +12,8 @@
     let path: String
     /// This process's end of the channel.
     let channel: Int32
+    /// Where the program's process reads that the supervisor has its listener.
+    let release: Int32
     /// The signals that were blocked before the start; the program starts with them.
     let signals: UInt64
 

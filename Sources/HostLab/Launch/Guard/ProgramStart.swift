@@ -17,8 +17,11 @@
           try Calls.setBlockedSignals(launch.signals)
         }
         try attempt("install the seccomp filter") { () throws(CallFailure) in
-          // From here on calls may wait for the supervisor, so there is one left before execve.
+          // From here on calls may wait for the supervisor, which answers none before it has the
+          // listener: only a message and its answer, on low descriptors, stand before execve.
           launch.send(.listener(try installFilter()))
+          // The listener closes at execve, so the supervisor has to have it before.
+          if try Calls.receive(launch.release, limit: 1).isEmpty { Calls.exit(125) }
         }
       } catch {
         if case .cannot(let what, let errno) = error {
