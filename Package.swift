@@ -67,7 +67,10 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "HostLab",
-      dependencies: ["HostABI", "HostSystem", "Hardware", "IOMMU", "PCIe", "SoftHost"],
+      dependencies: [
+        "Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe", "SoftHost",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: settings),
     .target(
       name: "LinuxHost", dependencies: ["HostABI", "HostSystem"], swiftSettings: settings),
@@ -107,6 +110,13 @@ let package = Package(
         "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "SoftHost",
         "TestSupport",
       ],
+      swiftSettings: settings),
+    // Launching forks, which wants a process with one thread: the tests start this one.
+    .executableTarget(
+      name: "launch-probe", dependencies: ["HostLab", "HostSystem"], path: "Tests/LaunchProbe",
+      swiftSettings: settings),
+    .testTarget(
+      name: "HostLabTests", dependencies: ["HostLab", "HostSystem", "TestSupport", "launch-probe"],
       swiftSettings: settings),
     .testTarget(
       name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient", "SoftHost"],

@@ -116,6 +116,26 @@ void clinux_unguard(uint64_t start) {
 }
 
 uint64_t clinux_guard_hits(void) { return guard_hits; }
+
+int64_t clinux_fork(void) {
+  pid_t child = fork();
+  return child == -1 ? -(int64_t)errno : child;
+}
+
+int64_t clinux_execute(uint64_t path, uint64_t arguments) {
+  execve((const char *)(uintptr_t)path, (char *const *)(uintptr_t)arguments, environ);
+  return -(int64_t)errno;
+}
+
+const int32_t clinux_mkdirat = SYS_mkdirat, clinux_symlinkat = SYS_symlinkat,
+              clinux_mknodat = SYS_mknodat, clinux_mount = SYS_mount, clinux_chdir = SYS_chdir, clinux_fchmod = SYS_fchmod,
+              clinux_umask = SYS_umask;
+const int32_t clinux_unshare = SYS_unshare, clinux_prctl = SYS_prctl,
+              clinux_seccomp = SYS_seccomp, clinux_wait4 = SYS_wait4, clinux_kill = SYS_kill,
+              clinux_exit_group = SYS_exit_group, clinux_geteuid = SYS_geteuid,
+              clinux_getegid = SYS_getegid, clinux_getppid = SYS_getppid;
+const int32_t clinux_sigprocmask = SYS_rt_sigprocmask, clinux_signalfd = SYS_signalfd4;
+const int32_t clinux_shutdown = SYS_shutdown;
 #else
 /* Other systems have no such calls; the file keeps the target from being empty. */
 typedef int clinux_nothing;

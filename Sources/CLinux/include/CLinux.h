@@ -46,6 +46,21 @@ int32_t clinux_guard(uint64_t start, uint64_t byte_count);
 void clinux_unguard(uint64_t start);
 /* How many pages were replaced by zeros so far. */
 uint64_t clinux_guard_hits(void);
+extern const int32_t clinux_mkdirat, clinux_symlinkat, clinux_mknodat, clinux_mount, clinux_chdir, clinux_fchmod, clinux_umask;
+extern const int32_t clinux_unshare, clinux_prctl, clinux_seccomp, clinux_wait4, clinux_kill,
+    clinux_exit_group, clinux_geteuid, clinux_getegid,
+    clinux_getppid;
+extern const int32_t clinux_sigprocmask, clinux_signalfd;
+extern const int32_t clinux_shutdown;
+
+/* fork() of the C library, which keeps its own locks right in the child. */
+int64_t clinux_fork(void);
+
+/*
+ * Replaces the program by the one at a path, with this process's environment; returns only an error
+ * number below zero. Both are addresses: of a C string, and of the array of such that ends with 0.
+ */
+int64_t clinux_execute(uint64_t path, uint64_t arguments);
 #endif
 
 #endif

@@ -22,11 +22,7 @@ struct MemoryList {
   }
 
   /// A whole file of `/proc`.
-  static func text(_ path: String) -> [UInt8]? {
-    guard let file = try? Calls.open(path, flags: 0) else { return nil }
-    defer { try? Calls.close(file) }
-    return Calls.readAll(file, limit: 16 << 20)
-  }
+  static func text(_ path: String) -> [UInt8]? { try? Calls.contents(path, limit: 16 << 20) }
 
   /// `START-END rwxs OFFSET MAJOR:MINOR INODE PATH`.
   private static func area(_ line: ArraySlice<UInt8>) -> MemoryArea? {
@@ -47,8 +43,9 @@ struct MemoryList {
       file: inode == 0
         ? nil
         : FileIdentity(
-          device: Calls.number(
-            UInt32(truncatingIfNeeded: major), UInt32(truncatingIfNeeded: minor)), inode: inode))
+          device: FileIdentity.deviceNumber(
+            major: UInt32(truncatingIfNeeded: major), minor: UInt32(truncatingIfNeeded: minor)),
+          inode: inode))
   }
 
   private static func number(_ digits: ArraySlice<UInt8>, _ radix: Int) -> UInt64? {

@@ -169,7 +169,7 @@ final class ProgramMemory: CallerMemory {
     for isWritable in [true, false] where isWritable || !writable {
       guard let descriptor = try? Calls.open(path, flags: isWritable ? 2 : 0) else { continue }
       defer { try? Calls.close(descriptor) }
-      guard let facts = try? Calls.facts(of: descriptor), facts.isRegular else { return nil }
+      guard let facts = try? Calls.facts(of: descriptor), facts.isFile else { return nil }
       // What the kernel's list calls the file may differ from what stat does; the list comes first.
       let known = FileFacts(
         identity: identity, mode: facts.mode, deviceNumber: facts.deviceNumber,
@@ -187,7 +187,7 @@ final class ProgramMemory: CallerMemory {
       guard let descriptor = try? OtherProcess.descriptor(number, of: own) else { continue }
       defer { try? Calls.close(descriptor) }
       guard let facts = try? Calls.facts(of: descriptor), facts.identity == identity,
-        facts.isRegular
+        facts.isFile
       else { continue }
       if let file = files.map(descriptor, facts, isWritable: true) { return file }
       if !writable, let file = files.map(descriptor, facts, isWritable: false) { return file }

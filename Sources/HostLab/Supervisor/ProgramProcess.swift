@@ -99,11 +99,11 @@ final class ProgramProcess: ForeignDescriptors {
   func resolve(_ descriptor: Int32) throws(LinuxErrno) -> ResolvedDescriptor {
     if let number = try file(descriptor) { return .file(number) }
     let copy = try copy(descriptor)
-    if Calls.readLink("/proc/self/fd/\(copy)") == "anon_inode:[eventfd]" {
+    if (try? Calls.target(of: "/proc/self/fd/\(copy)")) == "anon_inode:[eventfd]" {
       return .event(ForeignEvent(copy))
     }
     defer { try? Calls.close(copy) }
-    guard let facts = try? Calls.facts(of: copy), facts.isRegular, Calls.isMemory(copy) else {
+    guard let facts = try? Calls.facts(of: copy), facts.isFile, Calls.isMemory(copy) else {
       return .other
     }
     if let shared = supervisor.shared.find(

@@ -232,65 +232,11 @@
         offset: query.offset,
         file: query.inode == 0
           ? nil
-          : FileIdentity(device: Calls.number(query.major, query.minor), inode: query.inode))
+          : FileIdentity(device: FileIdentity.deviceNumber(major: query.major, minor: query.minor), inode: query.inode))
     }
-  }
-
-  /// A file as the kernel tells files apart.
-  package struct FileIdentity: Hashable, Sendable {
-    /// The device number of its file system, as `stat` encodes it.
-    package let device: UInt64
-    /// Its number there.
-    package let inode: UInt64
-
-    package init(device: UInt64, inode: UInt64) {
-      self.device = device
-      self.inode = inode
-    }
-  }
-
-  /// What `fstat` tells of an open file.
-  package struct FileFacts: Sendable {
-    package let identity: FileIdentity
-    /// `st_mode`.
-    package let mode: UInt32
-    /// `st_rdev`.
-    package let deviceNumber: UInt64
-    /// Bytes.
-    package let byteCount: UInt64
-
-    package init(identity: FileIdentity, mode: UInt32, deviceNumber: UInt64, byteCount: UInt64) {
-      self.identity = identity
-      self.mode = mode
-      self.deviceNumber = deviceNumber
-      self.byteCount = byteCount
-    }
-
-    /// Whether it is a regular file.
-    package var isRegular: Bool { mode & 0o170000 == 0o100000 }
-    /// Whether it is a socket.
-    package var isSocket: Bool { mode & 0o170000 == 0o140000 }
   }
 
   extension Calls {
-    /// Reads a file to its end.
-    package static func readAll(_ descriptor: Int32, limit: Int) -> [UInt8]? {
-      var bytes: [UInt8] = []
-      var piece = [UInt8](repeating: 0, count: 1 << 16)
-      while bytes.count < limit {
-        let count = unsafe piece.withUnsafeMutableBytes { buffer in
-          // The buffer lives for the call, which writes no more than its size.
-          clinux_call(
-            clinux_read, descriptor.register, UInt64(UInt(bitPattern: buffer.baseAddress)),
-            UInt64(buffer.count), 0, 0, 0)
-        }
-        guard count >= 0 else { return nil }
-        if count == 0 { break }
-        bytes += piece[..<Int(count)]
-      }
-      return bytes
-    }
-
     /// Whether pages of an open file are memory: those of tmpfs, memfds and huge pages.
     package static func isMemory(_ descriptor: Int32) -> Bool {
       let temporary: UInt64 = 0x0102_1994
@@ -302,38 +248,6 @@
           clinux_fstatfs, descriptor.register, UInt64(UInt(bitPattern: place)), 0, 0, 0, 0)
       }
       return result == 0 && (words[0] == temporary || words[0] == huge)
-    }
-
-    /// Where a symbolic link leads, or what `/proc` calls a descriptor; `nil` when it is none.
-    package static func readLink(_ path: String) -> String? {
-      var text = [UInt8](repeating: 0, count: 4096)
-      let currentFolder: Int32 = -100
-      // Path and buffer live for the call, which writes no more than the buffer's size.
-      let count = unsafe path.withCString { path in
-        unsafe text.withUnsafeMutableBytes { buffer in
-          clinux_call(
-            clinux_readlinkat, currentFolder.register, UInt64(UInt(bitPattern: path)),
-            UInt64(UInt(bitPattern: buffer.baseAddress)), UInt64(buffer.count), 0, 0)
-        }
-      }
-      guard count > 0 else { return nil }
-      return String(decoding: text.prefix(Int(count)), as: UTF8.self)
-    }
-
-    /// Opens a path with flags of `openat`, below a folder or the current one.
-    package static func open(
-      _ path: String, flags: UInt64, below folder: Int32 = -100
-    ) throws(CallFailure) -> Int32 {
-      guard !path.utf8.contains(0) else { throw CallFailure(errno: CallFailure.invalid) }
-      var answer: Result<Int64, CallFailure> = .failure(CallFailure(errno: CallFailure.invalid))
-      // The string lives for the call, which only reads it.
-      unsafe path.withCString { text in
-        answer = Result { () throws(CallFailure) in
-          try repeating(
-            clinux_openat, folder.register, UInt64(UInt(bitPattern: text)), flags | 0o2_000_000)
-        }
-      }
-      return Int32(truncatingIfNeeded: try answer.get())
     }
 
     /// Finds what a path leads to, without opening it.
@@ -353,7 +267,7 @@
       let onlyPath: UInt64 = 0o10_000_000
       let closeOnExec: UInt64 = 0o2_000_000
       let inRoot: UInt64 = 0x10
-      guard let start = try? open(folder, flags: onlyPath) else { return nil }
+      guard let start = try? open(folder, flags: Int32(onlyPath)) else { return nil }
       defer { try? close(start) }
       var how = How(flags: onlyPath | closeOnExec, resolve: staysBelow ? inRoot : 0)
       // String and structure live for the call, which only reads them.
@@ -397,7 +311,7 @@
 
     /// Opens a file of ours once more, read from its very end.
     package static func reopenAtEnd(_ descriptor: Int32) throws(CallFailure) -> Int32 {
-      let readWrite: UInt64 = 2
+      let readWrite: Int32 = 2
       let again = try open("/proc/self/fd/\(descriptor)", flags: readWrite)
       _ = try? make(clinux_lseek, again.register, 0, 2)
       return again
@@ -406,40 +320,6 @@
     /// The number of this process.
     package static var ownNumber: Int32 {
       Int32(truncatingIfNeeded: clinux_call(clinux_getpid, 0, 0, 0, 0, 0, 0))
-    }
-  }
-
-  extension Calls {
-    /// Asks what an open file is.
-    package static func facts(of descriptor: Int32) throws(CallFailure) -> FileFacts {
-      /// `struct statx`, the first 256 bytes.
-      var words = InlineArray<32, UInt64>(repeating: 0)
-      let basic: UInt64 = 0x7FF
-      let emptyPath: UInt64 = 0x1000
-      var empty: UInt8 = 0
-      // Both live for the call, which writes the 256 bytes of `struct statx`.
-      _ = try unsafe withUnsafeMutablePointer(to: &words) { place throws(CallFailure) in
-        try unsafe withUnsafeMutablePointer(to: &empty) { path throws(CallFailure) in
-          try make(
-            clinux_statx, descriptor.register, UInt64(UInt(bitPattern: path)), emptyPath, basic,
-            UInt64(UInt(bitPattern: place)))
-        }
-      }
-      // stx_mode is at byte 28, stx_ino 32, stx_size 40, stx_rdev 128 and 132, stx_dev 136 and 140.
-      let mode = UInt32(truncatingIfNeeded: words[3] >> 32) & 0xFFFF
-      return FileFacts(
-        identity: FileIdentity(
-          device: number(UInt32(truncatingIfNeeded: words[17]), UInt32(words[17] >> 32)),
-          inode: words[4]),
-        mode: mode,
-        deviceNumber: number(UInt32(truncatingIfNeeded: words[16]), UInt32(words[16] >> 32)),
-        byteCount: words[5])
-    }
-
-    /// A device number as `stat` gives it (glibc's `makedev`).
-    package static func number(_ major: UInt32, _ minor: UInt32) -> UInt64 {
-      UInt64(major & 0xFFF) << 8 | UInt64(major & ~0xFFF) << 32 | UInt64(minor & 0xFF)
-        | UInt64(minor & ~0xFF) << 12
     }
   }
 #endif
