@@ -22,6 +22,7 @@ let package = Package(
     .library(name: "PCIe", targets: ["PCIe"]),
     .library(name: "Placement", targets: ["Placement"]),
     .library(name: "IOMMU", targets: ["IOMMU"]),
+    .library(name: "DeviceModels", targets: ["DeviceModels"]),
     .library(name: "VirtualIOMMU", targets: ["VirtualIOMMU"]),
     .library(name: "Passthrough", targets: ["Passthrough"]),
     // For the packages of this repository that fuzz and measure.
@@ -44,6 +45,8 @@ let package = Package(
     .target(name: "Placement", dependencies: ["Hardware", "PCIe"], swiftSettings: settings),
     .target(name: "HostABI", swiftSettings: settings),
     .target(name: "IOMMU", dependencies: ["Hardware"], swiftSettings: settings),
+    .target(
+      name: "DeviceModels", dependencies: ["Hardware", "IOMMU", "PCIe"], swiftSettings: settings),
     .target(
       name: "VirtualIOMMU", dependencies: ["Hardware", "IOMMU"], swiftSettings: settings),
     .target(
