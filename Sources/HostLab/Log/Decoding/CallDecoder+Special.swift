@@ -80,7 +80,8 @@ extension CallDecoder {
           DecodedField("pgtbl_addr", .hex(data.long(8)), label: "tables at"),
           DecodedField("addr_width", .number(UInt64(data.word(16))), label: "width"),
           DecodedField(
-            "vtd_flags", .flags(Self.names(data.long(0), ["SRE", "EAFE", "WPE"]), raw: data.long(0)),
+            "vtd_flags",
+            .flags(Self.names(data.long(0), ["SRE", "EAFE", "WPE"]), raw: data.long(0)),
             label: "", isShown: data.long(0) != 0),
         ]
       } else if type == HWPTDataType.armSMMUv3 {

@@ -49,7 +49,9 @@ package enum RequestNames {
         return operation.flatMap { MockOperation(rawValue: $0) }.flatMap { RequestShape.mock[$0] }
           ?? RequestShape(mock)
       }
-      if let known = VFIOContainerRequest(rawValue: request) { return RequestShape.container[known] }
+      if let known = VFIOContainerRequest(rawValue: request) {
+        return RequestShape.container[known]
+      }
       guard request >> 8 == 0x3B else { return nil }
       return IOMMUFDRequest(rawValue: request & 0xFF).flatMap { RequestShape.iommufd[$0] }
     }

@@ -30,7 +30,8 @@ extension RequestShape {
         \.id,
         [
           FieldShape("out_stdev_id", \MockDeviceArgument.outHolderID, .created, .answered),
-          FieldShape("out_hwpt_id", \MockDeviceArgument.outTableID, .object, .answered, label: "on"),
+          FieldShape(
+            "out_hwpt_id", \MockDeviceArgument.outTableID, .object, .answered, label: "on"),
           FieldShape(
             "out_idev_id", \MockDeviceArgument.outDeviceID, .object, .answered, label: "as"),
           FieldShape("dev_flags", \MockDeviceArgument.deviceFlags, .hex, hidesZero: true),
@@ -120,7 +121,8 @@ extension RequestShape {
         "ACCESS_PAGES", MockPinArgument.self, \.id, isObject: false,
         [
           FieldShape("flags", \MockPinArgument.flags, .hex, hidesZero: true),
-          FieldShape("out_access_pages_id", \MockPinArgument.outPinID, .number, .answered, label: "pages"),
+          FieldShape(
+            "out_access_pages_id", \MockPinArgument.outPinID, .number, .answered, label: "pages"),
           FieldShape("iova", \MockPinArgument.iova, .hex),
           FieldShape("length", \MockPinArgument.length, .byteCount, label: ""),
           FieldShape("uptr", \MockPinArgument.address, .address, label: "at", hidesZero: true),
@@ -149,7 +151,8 @@ extension RequestShape {
           FieldShape("iova", \MockDirtyArgument.iova, .hex),
           FieldShape("length", \MockDirtyArgument.length, .byteCount, label: ""),
           FieldShape("page_size", \MockDirtyArgument.pageSize, .byteCount, label: "pages of"),
-          FieldShape("out_nr_dirty", \MockDirtyArgument.outCount, .number, .answered, label: "dirty"),
+          FieldShape(
+            "out_nr_dirty", \MockDirtyArgument.outCount, .number, .answered, label: "dirty"),
         ])
     case .makeBuffer:
       self.operation(
