@@ -31,6 +31,7 @@ let package = Package(
     .library(name: "LinuxHost", targets: ["LinuxHost"]),
     .library(name: "IOMMUClient", targets: ["IOMMUClient"]),
     .library(name: "HostSystem", targets: ["HostSystem"]),
+    .library(name: "HostLab", targets: ["HostLab"]),
     .library(name: "Commands", targets: ["Commands"]),
   ],
   dependencies: [
@@ -80,9 +81,16 @@ let package = Package(
     .target(name: "IOMMUClient", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(name: "Conformance", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(
+      name: "HostLab",
+      dependencies: [
+        "Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe", "SoftHost",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: settings),
+    .target(
       name: "Commands",
       dependencies: [
-        "HostABI", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "Passthrough",
+        "HostABI", "HostLab", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "Passthrough",
         "Placement", "SoftHost", "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
@@ -120,6 +128,10 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "HostLabTests", dependencies: ["HostLab", "HostSystem", "TestSupport", "launch-probe"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "HostLabTests",
+      dependencies: ["Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "PCIe", "SoftHost"],
       swiftSettings: settings),
     .testTarget(
       name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient", "SoftHost"],
