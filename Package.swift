@@ -70,13 +70,6 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(
-      name: "HostLab",
-      dependencies: [
-        "Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe", "SoftHost",
-        .product(name: "SystemPackage", package: "swift-system"),
-      ],
-      swiftSettings: settings),
-    .target(
       name: "LinuxHost", dependencies: ["HostABI", "HostSystem"], swiftSettings: settings),
     .target(name: "IOMMUClient", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(name: "Conformance", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
@@ -127,11 +120,11 @@ let package = Package(
       name: "launch-probe", dependencies: ["HostLab", "HostSystem"], path: "Tests/LaunchProbe",
       swiftSettings: settings),
     .testTarget(
-      name: "HostLabTests", dependencies: ["HostLab", "HostSystem", "TestSupport", "launch-probe"],
-      swiftSettings: settings),
-    .testTarget(
       name: "HostLabTests",
-      dependencies: ["Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "PCIe", "SoftHost"],
+      dependencies: [
+        "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "PCIe", "SoftHost", "TestSupport",
+        "launch-probe",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient", "SoftHost"],

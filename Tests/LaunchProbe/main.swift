@@ -56,7 +56,7 @@ import HostSystem
       try Calls.writeAll(1, Array((lines.joined(separator: "\n") + "\n").utf8))
     }
     if filter.count > 1 { program.killAll() }
-    Calls.exit(program.wait().shellStatus)
+    Calls.exit(program.wait().status)
   } catch let error as LaunchError {
     try Calls.writeAll(2, Array("launch-probe: \(error)\n".utf8))
     Calls.exit(error.exitStatus)

@@ -111,11 +111,14 @@ final class OpenFiles: Sendable {
       do throws(CallFailure) {
         let identity = try Calls.facts(of: file).identity
         let watch = try Watching.watchCloses(of: file, in: closes)
-        let theirs = try Calls.reopenAtEnd(file)
+        // Noted before it is opened, which the keeper hears of at once.
         add(RealFile(number, role, identity, file, isQueue: false, programs: programs), watch: watch)
-        return theirs
       } catch {
         try? Calls.close(file)
+        throw error
+      }
+      do throws(CallFailure) { return try Calls.reopenAtEnd(file) } catch {
+        remove(number)
         throw error
       }
     }

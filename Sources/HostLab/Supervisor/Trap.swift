@@ -19,6 +19,9 @@ final class Trap: Sendable {
   let nodes: [FileIdentity: String]
   /// The device number that each path is said to have.
   let numbers: [String: UInt64]
+  let log: RequestLog?
+  let faults: FaultInjector
+  let clock: RunClock
 
   private struct State: Sendable {
     /// The call that is being answered.
@@ -39,7 +42,8 @@ final class Trap: Sendable {
 
   init(
     _ host: SoftwareHost, filter: Filter, listener: Int32, spaces: ForeignSpaces, isRoot: Bool,
-    nodes: [FileIdentity: String], numbers: [String: UInt64]
+    nodes: [FileIdentity: String], numbers: [String: UInt64], log: RequestLog?,
+    faults: FaultInjector, clock: RunClock
   ) throws(CallFailure) {
     self.host = host
     self.filter = filter
@@ -48,6 +52,9 @@ final class Trap: Sendable {
     self.isRoot = isRoot
     self.nodes = nodes
     self.numbers = numbers
+    self.log = log
+    self.faults = faults
+    self.clock = clock
     let list = ProgramList()
     files = try OpenFiles(programs: { list.numbers })
     programs = list
