@@ -46,6 +46,8 @@ final class ProgramMemory: CallerMemory {
     if let space = space.withLock({ $0 }) { spaces.empty(space) }
   }
 
+  var isGone: Bool { isReplaced }
+
   /// Whether the process has replaced itself, so that these addresses mean nothing any more.
   var isReplaced: Bool {
     guard let maps else { return true }
@@ -121,9 +123,10 @@ final class ProgramMemory: CallerMemory {
       owners.append(owner)
       at += count
     }
+    let isHuge = owners.allSatisfy { ($0 as? SharedFile)?.hasHugePages ?? false }
     return PinnedPages(
       extents[0], keptBy: owners[0], others: Array(extents.dropFirst()),
-      keptBy: Array(owners.dropFirst()))
+      keptBy: Array(owners.dropFirst()), largestPage: isHuge ? 2 << 20 : 4096)
   }
 
   private func pin(

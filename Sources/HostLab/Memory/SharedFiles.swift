@@ -6,6 +6,8 @@ final class SharedFile: Sendable {
   let memory: AnonymousMemory
   let byteCount: UInt64
   let isWritable: Bool
+  /// Whether its pages are of 2 MiB at least.
+  let hasHugePages: Bool
 
   /// Maps all of a file; `nil` when that cannot be done.
   init?(_ descriptor: Int32, byteCount: UInt64, isWritable: Bool) {
@@ -18,6 +20,7 @@ final class SharedFile: Sendable {
     self.memory = memory
     self.byteCount = byteCount
     self.isWritable = isWritable
+    hasHugePages = Calls.hasHugePages(descriptor)
   }
 
   deinit { ShrinkingMemory.forget(memory) }

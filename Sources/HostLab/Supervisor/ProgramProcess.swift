@@ -171,7 +171,9 @@ final class ProgramProcess: ForeignDescriptors {
     let has = supervisor.isRoot ? OtherProcess.capabilities(of: number) : 0
     let limit = OtherProcess.lockedMemoryLimit(of: number)
     return Credentials(
-      canLockMemory: has & locksMemory != 0, canManageResources: has & managesResources != 0,
+      // Some containers take the second one from root, who is root on the software host all the same.
+      canLockMemory: has & locksMemory != 0,
+      canManageResources: supervisor.isRoot || has & managesResources != 0,
       lockedMemoryLimit: limit, user: 0)
   }
 }

@@ -10,7 +10,11 @@ extension Trap {
     let folder: Int32? = form == .plain ? nil : Int32(truncatingIfNeeded: call.a)
     let place = form == .plain ? call.a : call.b
     var flags = form == .plain ? call.b : call.c
-    guard let path = path(at: place, process), let node = node(path, below: folder, process) else {
+    guard let path = path(at: place, process) else { return .goOn }
+    if let number = NodeName.statusOwner(path, of: process.number) {
+      return try openStatus(of: number, path)
+    }
+    guard let node = node(path, below: folder, process) else {
       return .goOn
     }
     if form == .how {
@@ -23,6 +27,35 @@ extension Trap {
     settle(call.thread, always: true)
     setClosesOnExec(flags & closeOnExec != 0)
     return .value(Int64(try process.program.open(node)))
+  }
+
+  /// A process's status with the pages that devices of the host hold of it; the machine's own kernel
+  /// knows nothing of those.
+  private func openStatus(of number: Int32, _ path: String) throws(LinuxErrno) -> TrapAnswer {
+    guard let process = known(number) else { return .goOn }
+    let held = process.program.heldPages
+    guard held.pinned > 0 || held.locked > 0, let text = MemoryList.text(path) else { return .goOn }
+    let lines = String(decoding: text, as: UTF8.self).split(
+      separator: "\n", omittingEmptySubsequences: false
+    ).map { line -> String in
+      for (name, pages) in [("VmPin:", held.pinned), ("VmLck:", held.locked)]
+      where line.hasPrefix(name) {
+        let own = line.dropFirst(name.count).split(whereSeparator: { $0 == " " || $0 == "\t" })
+          .first.flatMap { Int($0) } ?? 0
+        let number = "\(own + pages * 4)"
+        return "\(name)\t" + String(repeating: " ", count: max(0, 8 - number.count)) + "\(number) kB"
+      }
+      return String(line)
+    }
+    do {
+      let file = try Calls.makeFile(holding: Array(lines.joined(separator: "\n").utf8))
+      defer { try? Calls.close(file) }
+      return .value(Int64(try inject(file, as: nil, closesOnExec: true)))
+    } catch let error as LinuxErrno {
+      throw error
+    } catch {
+      return .goOn
+    }
   }
 
   /// A path in the program's memory, if it may lead to a node of ours.
@@ -116,9 +149,16 @@ enum NodeName {
   /// Whether the last part of a path is like that of a node, or a number.
   static func mayLead(_ path: [UInt8]) -> Bool {
     let last = path.split(separator: UInt8(ascii: "/")).last ?? []
-    if last.elementsEqual("iommu".utf8) { return true }
+    if last.elementsEqual("iommu".utf8) || last.elementsEqual("status".utf8) { return true }
     let digits = last.starts(with: "vfio".utf8) ? last.dropFirst(4) : last
     return digits.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+  }
+
+  /// The process whose status a path names.
+  static func statusOwner(_ path: String, of process: Int32) -> Int32? {
+    guard path.hasPrefix("/proc/"), path.hasSuffix("/status") else { return nil }
+    let name = path.dropFirst(6).dropLast(7)
+    return name == "self" ? process : Int32(name)
   }
 
   /// The descriptor that a path of a process's own descriptors names.

@@ -120,6 +120,9 @@ final class Trap: Sendable {
 
   // MARK: Who calls
 
+  /// A process that has called before.
+  func known(_ process: Int32) -> ProgramProcess? { state.withLock { $0.processes[process] } }
+
   /// The process of a thread.
   func process(of thread: Int32) -> ProgramProcess? {
     let known = state.withLock { state -> ProgramProcess? in

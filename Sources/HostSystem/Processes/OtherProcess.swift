@@ -240,14 +240,23 @@
     /// Whether pages of an open file are memory: those of tmpfs, memfds and huge pages.
     package static func isMemory(_ descriptor: Int32) -> Bool {
       let temporary: UInt64 = 0x0102_1994
-      let huge: UInt64 = 0x9584_58F6
+      return fileSystem(of: descriptor) == temporary || hasHugePages(descriptor)
+    }
+
+    /// Whether an open file consists of huge pages.
+    package static func hasHugePages(_ descriptor: Int32) -> Bool {
+      fileSystem(of: descriptor) == 0x9584_58F6
+    }
+
+    /// The kind of an open file's file system; `nil` when it cannot be asked.
+    private static func fileSystem(of descriptor: Int32) -> UInt64? {
       var words = InlineArray<15, UInt64>(repeating: 0)
       // The 120 bytes of `struct statfs` live for the call.
       let result = unsafe withUnsafeMutablePointer(to: &words) { place in
         clinux_call(
           clinux_fstatfs, descriptor.register, UInt64(UInt(bitPattern: place)), 0, 0, 0, 0)
       }
-      return result == 0 && (words[0] == temporary || words[0] == huge)
+      return result == 0 ? words[0] : nil
     }
 
     /// Finds what a path leads to, without opening it.
@@ -307,6 +316,19 @@
         throw error
       }
       return descriptor
+    }
+
+    /// Makes a file in memory with some bytes, read from its start.
+    package static func makeFile(holding bytes: [UInt8]) throws(CallFailure) -> Int32 {
+      let file = try makeMemoryFile(0)
+      do throws(CallFailure) {
+        try writeAll(file, bytes)
+        _ = try make(clinux_lseek, file.register, 0, 0)
+      } catch {
+        try? close(file)
+        throw error
+      }
+      return file
     }
 
     /// Opens a file of ours once more, read from its very end.

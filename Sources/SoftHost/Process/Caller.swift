@@ -57,6 +57,8 @@ final class Caller {
   let files: any CallerFiles
   private let currentCredentials: () -> Credentials
   private let ownCharge = Charge(limit: 0)
+  /// Pages that devices hold of what it mapped.
+  let pinned = PinCount()
 
   init(
     memory: any CallerMemory, files: any CallerFiles,
@@ -75,6 +77,9 @@ final class Caller {
     ownCharge.limit = credentials.pageLimit
     return ownCharge
   }
+
+  /// Pages charged to the program itself.
+  var lockedPageCount: Int { ownCharge.pageCount }
 
   /// Gives an open file a descriptor.
   func add(_ file: OpenFile) throws(LinuxErrno) -> Int32 { try files.add(file) }

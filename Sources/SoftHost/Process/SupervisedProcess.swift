@@ -129,6 +129,19 @@ package final class SupervisedProcess: Sendable {
     }
   }
 
+  /// How many of the program's pages devices hold, and how many are charged to it.
+  package var heldPages: (pinned: Int, locked: Int) {
+    let answer = try? call { _, caller throws(LinuxErrno) in
+      HeldPages(pinned: caller.pinned.pageCount, locked: caller.lockedPageCount)
+    }
+    return (answer?.pinned ?? 0, answer?.locked ?? 0)
+  }
+
+  private struct HeldPages: Sendable {
+    let pinned: Int
+    let locked: Int
+  }
+
   /// Whether a device model serves a device's region.
   package func isServed(_ file: Int, region: UInt32) -> Bool {
     let answer = try? call { host, _ throws(LinuxErrno) in
