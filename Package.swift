@@ -70,6 +70,12 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(
+      name: "HostLab",
+      dependencies: [
+        "DeviceModels", "HostABI", "HostSystem", "Hardware", "IOMMU", "PCIe", "SoftHost",
+      ],
+      swiftSettings: settings),
+    .target(
       name: "LinuxHost", dependencies: ["HostABI", "HostSystem"], swiftSettings: settings),
     .target(name: "IOMMUClient", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(name: "Conformance", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),

@@ -58,6 +58,9 @@ package struct BARDescription: Sendable {
     self.backing = backing
   }
 
+  /// Whether a device model answers accesses.
+  package var isServed: Bool { if case .handler = backing { true } else { false } }
+
   /// The offset of the register in config space.
   package var registerOffset: Int { 0x10 + 4 * index }
 
