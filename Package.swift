@@ -114,7 +114,10 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "HostLabTests",
-      dependencies: ["Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "PCIe", "SoftHost"],
+      dependencies: [
+        "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "PCIe", "SoftHost",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient", "SoftHost"],
@@ -155,7 +158,8 @@ let package = Package(
     .testTarget(
       name: "CommandsTests",
       dependencies: [
-        "Commands", "HostABI", "Hardware", "PCIe", "Placement", "SoftHost", "TestSupport",
+        "Commands", "HostABI", "HostLab", "Hardware", "PCIe", "Placement", "SoftHost",
+        "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
   ]
