@@ -1,5 +1,6 @@
 import HostABI
 import HostSystem
+import SoftHost
 import Synchronization
 import SystemPackage
 import Testing
@@ -66,7 +67,7 @@ struct RequestLogTests {
     try program.request(IOMMUFDRequest.destroy.number, iommu, &destroy)
     try program.read(vfio, 4, at: 7 << 40)
     for offset in stride(from: UInt64(4), to: 0x40, by: 4) {
-      try program.read(vfio, 4, at: 0x27 << 40 | offset)
+      try program.read(vfio, 4, at: 7 << 40 | offset)
     }
     program.record(
       .dma(TracedDMA(device: 0, pasid: 5, address: 0x1000, byteCount: 4096, isWrite: true)))
@@ -86,12 +87,11 @@ struct RequestLogTests {
       "FIXED_IOVA|WRITEABLE|READABLE = ok",
       "ioas 2, iova 0x100000, 1 MiB, at 0x",
       "vfio0, bytes 24, into 0x",
-      "INTEL_VTD, PASID bits 20, DIRTY_TRACKING|PCI_PASID_EXEC|PCI_PASID_PRIV, CAP 0x",
+      "INTEL_VTD, PASID bits 20, DIRTY_TRACKING|PCI_PASID_PRIV, CAP 0x",
       "for vfio0, on ioas 2, NEST_PARENT|PASID = hwpt 3 (on ioas 2)",
-      "for vfio0, on hwpt 3, PASID, data VTD_S1, bytes 24, at 0x",
-      "tables at 0x4000, width 48 = hwpt 4 (nested on hwpt 3)",
+      "for vfio0, on hwpt 3, PASID, data VTD_S1, tables at 0x4000, width 48 = hwpt 4 (nested on hwpt 3)",
       "ATTACH_IOMMUFD_PT  to hwpt 3 = ok",
-      "ATTACH_IOMMUFD_PT  PASID, to hwpt 4, PASID 5 = ok",
+      "ATTACH_IOMMUFD_PT  to hwpt 4, PASID 5 = ok",
       "hwpt 3 = EBUSY: used by hwpt 4, vfio0",
       "unknown object 77 = ENOENT: id 77: there is no such object",
       "config read        0x0, Vendor ID = 0x0b258086",
@@ -136,7 +136,7 @@ struct RequestLogTests {
     let lines = program.text.split(separator: "\n")
     #expect(lines.allSatisfy { $0.hasPrefix("{\"type\":\"") && $0.hasSuffix("}") })
     #expect(lines.last?.hasPrefix("{\"type\":\"summary\"") == true)
-    #expect(lines.count { $0.contains("\"name\":\"pread\"") } == 16)
+    #expect(lines.dropLast().count { $0.contains("\"name\":\"pread\"") } == 16)
     #expect(program.text.contains(#""flags":{"raw":9,"names":["NEST_PARENT","PASID"]}"#))
     #expect(program.text.contains(#""pt_id":{"id":2,"name":"ioas 2"}"#))
     #expect(program.text.contains(#""errno":"EBUSY","errno_number":16"#))
