@@ -130,6 +130,7 @@ let package = Package(
       dependencies: [
         "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "PCIe", "SoftHost", "TestSupport",
         "launch-probe",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
     .testTarget(
@@ -171,7 +172,8 @@ let package = Package(
     .testTarget(
       name: "CommandsTests",
       dependencies: [
-        "Commands", "HostABI", "Hardware", "PCIe", "Placement", "SoftHost", "TestSupport",
+        "Commands", "HostABI", "HostLab", "Hardware", "PCIe", "Placement", "SoftHost",
+        "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
   ]

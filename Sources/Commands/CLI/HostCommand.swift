@@ -41,7 +41,7 @@ struct HostCommand: ParsableCommand {
   var faults: HostFaultOptions
 
   @Argument(
-    parsing: .captureForPassthrough,
+    parsing: .postTerminator,
     help: ArgumentHelp("The program and its arguments, behind --.", valueName: "COMMAND"))
   var command: [String] = []
 
@@ -54,14 +54,8 @@ struct HostCommand: ParsableCommand {
 
   /// What the arguments say.
   func options() throws -> HostRunOptions {
-    // The parser hands the separator on.
-    let command = command.first == "--" ? Array(command.dropFirst()) : command
-    guard let program = command.first else {
+    guard !command.isEmpty else {
       throw ValidationError("no program to run: expected it behind --, such as -- ls /dev/vfio")
-    }
-    guard !program.hasPrefix("-") else {
-      throw ValidationError(
-        "\"\(program)\" is no option of passage host; put -- before a program of that name")
     }
     return HostRunOptions(
       command: command, devices: device.isEmpty ? [HostRunOptions.usualDevice] : device,

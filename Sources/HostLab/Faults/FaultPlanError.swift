@@ -21,8 +21,8 @@ package enum FaultPlanError: Error, Hashable, Sendable, CustomStringConvertible 
   package var description: String {
     switch self {
     case .unknownRequest(let name, let option, let nearest):
-      return "\(option): there is no request \"\(name)\"; did you mean \(nearest)? There are "
-        + RequestNames.all.map { RequestShape.shortName($0) }.joined(separator: ", ")
+      return "\(option): there is no request \"\(name)\"; did you mean \(nearest)? There are\n"
+        + RequestNames.list
     case .unknownErrno(let name, let nearest):
       return "--fail: there is no errno \"\(name)\"; did you mean \(nearest)? There are "
         + ErrnoNames.all.joined(separator: ", ")

@@ -12,6 +12,8 @@ extension CallDecoder {
       case .feature: addFeature(before, &decoded)
       case .setIRQs: addEventDescriptors(before, &decoded)
       case .hotReset: addDescriptors(before, from: 12, countAt: 8, "fds", &decoded)
+      // The PASID itself says it.
+      case .attach, .detach: hide(["flags"], &decoded)
       default: break
       }
     case .group:
@@ -31,6 +33,13 @@ extension CallDecoder {
       default: addAttached(call, request, before, &decoded)
       }
     case .faults, .events, .access, .buffer, nil: break
+    }
+  }
+
+  /// Leaves fields out of text that other fields say better.
+  private func hide(_ names: Set<String>, _ decoded: inout DecodedCall) {
+    for index in decoded.fields.indices where names.contains(decoded.fields[index].name) {
+      decoded.fields[index].isShown = false
     }
   }
 
@@ -76,6 +85,7 @@ extension CallDecoder {
     case .hwptAlloc:
       type = StructureReader(before).word(24)
       if type == HWPTDataType.vtdStage1 {
+        hide(["data_len", "data_uptr"], &decoded)
         decoded.fields += [
           DecodedField("pgtbl_addr", .hex(data.long(8)), label: "tables at"),
           DecodedField("addr_width", .number(UInt64(data.word(16))), label: "width"),
@@ -85,6 +95,7 @@ extension CallDecoder {
             label: "", isShown: data.long(0) != 0),
         ]
       } else if type == HWPTDataType.armSMMUv3 {
+        hide(["data_len", "data_uptr"], &decoded)
         decoded.fields.append(
           DecodedField("ste", .text("\(data.long(0).hex) \(data.long(8).hex)"), label: "STE"))
       }
@@ -128,6 +139,7 @@ extension CallDecoder {
       }
     }
     guard !texts.isEmpty else { return }
+    hide(["entry_len", "data_uptr"], &decoded)
     let more = Int(before.word(24)) > count ? ", …" : ""
     decoded.fields.append(
       DecodedField("commands", .text(texts.joined(separator: ", ") + more), label: ""))

@@ -13,6 +13,23 @@ package enum RequestNames {
     + RequestShape.container.values.map(\.name).sorted()
     + [mock] + MockOperation.allCases.compactMap { RequestShape.mock[$0]?.name } + calls
 
+  /// All names for people, a line for each kind of file.
+  static var list: String {
+    let kinds: [(String, [String])] = [
+      ("/dev/iommu", IOMMUFDRequest.allCases.map(\.name)),
+      ("devices", VFIODeviceRequest.allCases.map(\.name)),
+      (
+        "groups and containers",
+        VFIOGroupRequest.allCases.map(\.name) + RequestShape.container.values.map(\.name).sorted()
+      ),
+      ("mock devices", [mock, "IOMMU_TEST_OP_…"]),
+      ("any", calls),
+    ]
+    return kinds.map { kind, names in
+      "  \(kind): " + names.map { RequestShape.shortName($0) }.joined(separator: ", ")
+    }.joined(separator: "\n")
+  }
+
   /// The name of all mock operations together.
   static let mock = "IOMMU_TEST_CMD"
 
