@@ -106,6 +106,8 @@ cloud_kernel() {
     file="$(find "$guest/usr/lib/modules/$release/kernel" -name "$name.ko.xz")"
     # One that is built in has no file.
     [[ -n "$file" ]] || continue
-    xz -dc "$file" >"$modules/$((number++))-$name.ko"
+    number=$((number + 1))
+    xz -dc "$file" >"$modules/$number-$name.ko"
   done
+  echo disable_denylist=1 >"$modules/$number-$name.options"
 }
