@@ -22,7 +22,8 @@ verdict() {
   [[ "$2" != FAIL ]] || failed=1
 }
 
-# leftovers LOG: what the summary at a log's end says is left, if anything.
+# leftovers LOG: what the summary at a log's end says is left on the host, if anything.
 leftovers() {
-  grep -q '^nothing left' "$1" || { echo "the log has no summary that says so"; return; }
+  grep -q '^Summary of' "$1" 2>/dev/null || { echo "the log ends without a summary"; return; }
+  sed -n 's/^ *\(left on the host.*\)/\1/p' "$1"
 }

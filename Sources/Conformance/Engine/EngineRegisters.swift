@@ -39,7 +39,7 @@ struct QueueConfiguration: Hashable {
 
   /// The first 16 of its bytes as the device has them; the others are zeros.
   ///
-  /// - Parameter generalCapabilities: The device's limits, which the queue gets unchanged.
+  /// The queue gets the device's limits, which the general capabilities tell, unchanged.
   func dwords(_ generalCapabilities: UInt64) -> [UInt32] {
     let priority: UInt32 = 1 << 4
     let mode: UInt32 =

@@ -47,9 +47,7 @@ struct EngineSpace {
     }
   }
 
-  /// Fills the source with the space's own text, and clears the destination and the record.
-  ///
-  /// - Parameter round: What makes the text different from the one before.
+  /// Fills the source with the space's own text of a round, and clears destination and record.
   func prepare(round: Int) throws {
     let kernel = context.bench.kernel
     let rest = Self.pieceSize + CompletionRecord.byteCount

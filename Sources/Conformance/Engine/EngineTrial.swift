@@ -106,10 +106,7 @@ final class EngineTrial {
 
   /// Lets the engine copy, and waits for what comes of it.
   ///
-  /// - Parameters:
-  ///   - queue: The queue that gets the descriptor.
-  ///   - pasid: The PASID that the descriptor names.
-  ///   - space: Where the completion record is looked for; `nil` if nowhere.
+  /// The completion record is looked for in a space, or not at all.
   func copy(
     _ queue: Int, pasid: UInt32 = 0, in space: EngineSpace?,
     from source: UInt64 = EngineSpace.source, to destination: UInt64 = EngineSpace.destination,
@@ -121,7 +118,7 @@ final class EngineTrial {
       operation: .move, pasid: pasid, record: EngineSpace.record, source: source,
       destination: destination, byteCount: UInt32(byteCount), vector: vector)
     try engine.submit(descriptor, to: queue)
-    for _ in 0..<200 {
+    for _ in 0..<5000 {
       for _ in 0..<20 {
         guard let record = try space?.record(), record.status != 0 else { continue }
         return .record(record)
@@ -169,9 +166,8 @@ final class EngineTrial {
     try expectUntouched(but: space)
   }
 
-  /// Expects that requests reach nothing: no record can be written, and the device says why.
-  ///
-  /// - Parameter pasid: The PASID of the requests; `nil` for those without.
+  /// Expects that requests, with a PASID or without, reach nothing: no record can be written, and
+  /// the device says why.
   func expectNothing(_ queue: Int, pasid: UInt32?, _ what: String) throws {
     let outcome = try copy(queue, pasid: pasid ?? 0, in: nil)
     if case .error(let error) = outcome {
