@@ -7,6 +7,7 @@
 #   kernel-HASH   bzImage, its configuration, the kernel's own test programs
 #   guest-HASH    what guests of stock VMMs run: Debian's cloud kernel, pciutils; and libuuid
 #   vfio-HASH     the kernel's VFIO self-tests
+#   arm-HASH      QEMU for arm64
 
 # Count up when a step below changes in a way that the hashes do not see.
 recipe=1
@@ -20,6 +21,7 @@ packages=(
 )
 # Unpacked beside that Debian, not into it, so that they can change without building all again.
 guest_packages=(linux-image-cloud-amd64 pciutils uuid-dev)
+arm_packages=(qemu-system-arm)
 
 # hash WORD...: a short name for these words.
 hash() { printf '%s\n' "$@" | sha256sum | cut -c1-16; }
@@ -158,17 +160,25 @@ build() {
 # Sets guest to a folder that exists.
 prepare_guest() {
   guest="$cache/guest-$(hash "$recipe" "$suite" "${guest_packages[@]}")"
-  [[ -d "$guest" ]] || locked make_guest
+  [[ -d "$guest" ]] || locked make_files "$guest" "${guest_packages[@]}"
 }
 
-make_guest() {
-  local begun=$SECONDS partial="$cache/partial-guest"
-  [[ ! -d "$guest" ]] || return 0
+# Sets arm to a folder that exists.
+prepare_arm() {
+  arm="$cache/arm-$(hash "$recipe" "$suite" "${arm_packages[@]}")"
+  [[ -d "$arm" ]] || locked make_files "$arm" "${arm_packages[@]}"
+}
+
+# make_files FOLDER PACKAGE...: the files of packages and of what they depend on.
+make_files() {
+  local begun=$SECONDS result="$1" partial="$cache/partial-files"
+  shift
+  [[ ! -d "$result" ]] || return 0
   find_debian
-  say "unpacking Debian's cloud kernel and what its guests run"
-  unpack "$partial" extract "${guest_packages[@]}"
+  say "unpacking the files of $*"
+  unpack "$partial" extract "$@"
   rm -rf "$partial"/var/lib/apt/lists/*
-  mv "$partial" "$guest"
+  mv "$partial" "$result"
   say "they are there after $((SECONDS - begun)) s"
 }
 
