@@ -10,12 +10,16 @@
     private let options: HostRunOptions
     private let host: SoftwareHost
     private let description: HostDescription
+    private let devices: DeviceSet
     private let spaces = ForeignSpaces()
 
     /// Builds the host.
     init(_ options: HostRunOptions) throws {
       self.options = options
-      var description = try HostDescription.server(
+      devices = try DeviceSet(
+        options.devices.map { text throws(DeviceChoiceError) in try DeviceChoice(parsing: text) })
+      var description = devices.hostDescription(
+        UnitChoice(options.unit == .vtd ? .vtd : .smmuv3),
         answersMockRequests: options.answersMockRequests)
       options.limits.apply(to: &description)
       self.description = description
@@ -43,10 +47,13 @@
         uniqueKeysWithValues: tree.nodes.map {
           ($0.path, FileIdentity.deviceNumber(major: tree.major, minor: $0.minor))
         })
+      let running = devices.start(on: host)
+      defer { running.stop() }
       let trap = try Trap(
         host, filter: filter, listener: program.listener, spaces: spaces, isRoot: isRoot,
         nodes: program.nodes, numbers: numbers, log: log,
-        faults: FaultInjector(options.faults), clock: clock)
+        faults: FaultInjector(options.faults), clock: clock,
+        addresses: description.devices.map(\.address))
       log?.record(
         .started(process: program.pid, arguments: options.command), at: clock.nanoseconds)
       let keeper = ServiceThread {
@@ -104,7 +111,9 @@
             isPrefetchable: bar.isPrefetchable)
           config.replaceSubrange(
             bar.registerOffset..<bar.registerOffset + 4,
-            with: (0..<4).map { UInt8(truncatingIfNeeded: (next | UInt64(bar.registerFlags)) >> UInt64(8 * $0)) })
+            with: (0..<4).map {
+              UInt8(truncatingIfNeeded: (next | UInt64(bar.registerFlags)) >> UInt64(8 * $0))
+            })
           if bar.kind == .memory64 {
             config.replaceSubrange(
               bar.registerOffset + 4..<bar.registerOffset + 8,

@@ -35,7 +35,8 @@ struct Filter {
       code.ifEqual(UInt32(number), .fail(38))
     }
     var always = [
-      SystemCall.openat, SystemCall.openat2, SystemCall.open, SystemCall.closeRange, SystemCall.execve,
+      SystemCall.openat, SystemCall.openat2, SystemCall.open, SystemCall.closeRange,
+      SystemCall.execve,
       SystemCall.execveat, SystemCall.ioSubmit,
     ]
     if answersStat { always += [SystemCall.stat, SystemCall.lstat] }
@@ -47,7 +48,8 @@ struct Filter {
       code.ifEqual(0x3B, .notify)
     }
     for number in [
-      SystemCall.read, SystemCall.write, SystemCall.readv, SystemCall.writev, SystemCall.close, SystemCall.dup,
+      SystemCall.read, SystemCall.write, SystemCall.readv, SystemCall.writev, SystemCall.close,
+      SystemCall.dup,
       SystemCall.fcntl, SystemCall.fstat, SystemCall.lseek, SystemCall.statx,
     ] {
       code.block(for: number) { $0.ifInWindow(0, window) }
@@ -56,7 +58,8 @@ struct Filter {
       if answersStat { code.answer(.notify) } else { code.ifInWindow(0, window) }
     }
     for number in [
-      SystemCall.pread, SystemCall.pwrite, SystemCall.preadv, SystemCall.pwritev, SystemCall.preadv2, SystemCall.pwritev2,
+      SystemCall.pread, SystemCall.pwrite, SystemCall.preadv, SystemCall.pwritev,
+      SystemCall.preadv2, SystemCall.pwritev2,
     ] {
       code.block(for: number) { code in
         code.ifInWindow(0, window)

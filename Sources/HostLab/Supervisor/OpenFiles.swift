@@ -112,7 +112,8 @@ final class OpenFiles: Sendable {
         let identity = try Calls.facts(of: file).identity
         let watch = try Watching.watchCloses(of: file, in: closes)
         // Noted before it is opened, which the keeper hears of at once.
-        add(RealFile(number, role, identity, file, isQueue: false, programs: programs), watch: watch)
+        add(
+          RealFile(number, role, identity, file, isQueue: false, programs: programs), watch: watch)
       } catch {
         try? Calls.close(file)
         throw error

@@ -9,45 +9,54 @@ extension Trap {
       return .goOn
     }
     do throws(LinuxErrno) {
-      switch kind {
-      case .ioctl: return try ioctl(call, process)
-      case .transfer(let transfer): return try move(call, transfer, process)
-      case .open(let form): return try open(call, form, process)
-      case .close:
-        settle(call.thread, always: false)
-        process.forget(Int32(truncatingIfNeeded: call.a))
-        noteClosing(call.thread)
-        return .goOn
-      case .closeRange:
-        process.forgetAll()
-        noteClosing(call.thread)
-        return .goOn
-      case .replace:
-        noteReplacing(process.number)
-        return .goOn
-      case .duplicate: return try duplicate(call, process)
-      case .duplicateTo:
-        process.forget(Int32(truncatingIfNeeded: call.b))
-        noteClosing(call.thread)
-        return .goOn
-      case .control:
-        let duplicates: [UInt64] = [0, 1030]
-        guard duplicates.contains(call.b) else { return .goOn }
-        setClosesOnExec(call.b == 1030)
-        return try duplicate(call, process)
-      case .map: return try map(call, process)
-      case .status(let form): return try status(call, form, process)
-      case .seek: return .goOn
-      case .pipe:
-        // Data of a device goes by reads and writes alone.
-        for argument in [call.a, call.b, call.c] {
-          if (try? process.file(Int32(truncatingIfNeeded: argument))) != nil { throw .EINVAL }
-        }
-        return .goOn
-      case .submit: return try submit(call, process)
+      guard isWatched else { return try carryOut(call, kind, process) }
+      return try watched(call, kind, process) { () throws(LinuxErrno) in
+        try carryOut(call, kind, process)
       }
     } catch {
       return .failure(error.rawValue)
+    }
+  }
+
+  private func carryOut(
+    _ call: TrappedCall, _ kind: TrappedKind, _ process: ProgramProcess
+  ) throws(LinuxErrno) -> TrapAnswer {
+    switch kind {
+    case .ioctl: return try ioctl(call, process)
+    case .transfer(let transfer): return try move(call, transfer, process)
+    case .open(let form): return try open(call, form, process)
+    case .close:
+      settle(call.thread, always: false)
+      process.forget(Int32(truncatingIfNeeded: call.a))
+      noteClosing(call.thread)
+      return .goOn
+    case .closeRange:
+      process.forgetAll()
+      noteClosing(call.thread)
+      return .goOn
+    case .replace:
+      noteReplacing(process.number)
+      return .goOn
+    case .duplicate: return try duplicate(call, process)
+    case .duplicateTo:
+      process.forget(Int32(truncatingIfNeeded: call.b))
+      noteClosing(call.thread)
+      return .goOn
+    case .control:
+      let duplicates: [UInt64] = [0, 1030]
+      guard duplicates.contains(call.b) else { return .goOn }
+      setClosesOnExec(call.b == 1030)
+      return try duplicate(call, process)
+    case .map: return try map(call, process)
+    case .status(let form): return try status(call, form, process)
+    case .seek: return .goOn
+    case .pipe:
+      // Data of a device goes by reads and writes alone.
+      for argument in [call.a, call.b, call.c] {
+        if (try? process.file(Int32(truncatingIfNeeded: argument))) != nil { throw .EINVAL }
+      }
+      return .goOn
+    case .submit: return try submit(call, process)
     }
   }
 

@@ -40,10 +40,12 @@ extension Trap {
     ).map { line -> String in
       for (name, pages) in [("VmPin:", held.pinned), ("VmLck:", held.locked)]
       where line.hasPrefix(name) {
-        let own = line.dropFirst(name.count).split(whereSeparator: { $0 == " " || $0 == "\t" })
+        let own =
+          line.dropFirst(name.count).split(whereSeparator: { $0 == " " || $0 == "\t" })
           .first.flatMap { Int($0) } ?? 0
         let number = "\(own + pages * 4)"
-        return "\(name)\t" + String(repeating: " ", count: max(0, 8 - number.count)) + "\(number) kB"
+        return "\(name)\t" + String(repeating: " ", count: max(0, 8 - number.count))
+          + "\(number) kB"
       }
       return String(line)
     }
@@ -59,7 +61,7 @@ extension Trap {
   }
 
   /// A path in the program's memory, if it may lead to a node of ours.
-  private func path(at address: UInt64, _ process: ProgramProcess) -> String? {
+  func path(at address: UInt64, _ process: ProgramProcess) -> String? {
     var bytes: [UInt8] = []
     var at = address
     while bytes.count < 4096 {
@@ -78,7 +80,9 @@ extension Trap {
   /// The path of the node that a path leads to, links followed, as the program's own kernel would.
   private func node(_ path: String, below folder: Int32?, _ process: ProgramProcess) -> String? {
     if let descriptor = NodeName.descriptor(path, of: process.number) {
-      guard let file = try? process.file(descriptor), let real = files.file(file) else { return nil }
+      guard let file = try? process.file(descriptor), let real = files.file(file) else {
+        return nil
+      }
       return NodeName.path(of: real.role)
     }
     let opened: Int32?
@@ -179,7 +183,9 @@ struct NodeStatus {
   init(_ number: UInt64) { self.number = number }
 
   private func put(_ value: UInt64, _ count: Int, _ offset: Int, _ bytes: inout [UInt8]) {
-    for index in 0..<count { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index)) }
+    for index in 0..<count {
+      bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
+    }
   }
 
   /// `struct stat`.

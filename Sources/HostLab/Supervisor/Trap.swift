@@ -1,5 +1,6 @@
 import HostABI
 import HostSystem
+import PCIe
 import SoftHost
 import Synchronization
 
@@ -22,10 +23,14 @@ final class Trap: Sendable {
   let log: RequestLog?
   let faults: FaultInjector
   let clock: RunClock
+  /// Where the devices are, by number.
+  let addresses: [PCIAddress]
 
   private struct State: Sendable {
     /// The call that is being answered.
     var call: UInt64 = 0
+    /// How long its answer is to wait.
+    var delay: Duration?
     /// Whether a descriptor that it makes closes at `exec`.
     var closesOnExec = true
     var processes: [Int32: ProgramProcess] = [:]
@@ -43,7 +48,7 @@ final class Trap: Sendable {
   init(
     _ host: SoftwareHost, filter: Filter, listener: Int32, spaces: ForeignSpaces, isRoot: Bool,
     nodes: [FileIdentity: String], numbers: [String: UInt64], log: RequestLog?,
-    faults: FaultInjector, clock: RunClock
+    faults: FaultInjector, clock: RunClock, addresses: [PCIAddress]
   ) throws(CallFailure) {
     self.host = host
     self.filter = filter
@@ -55,6 +60,7 @@ final class Trap: Sendable {
     self.log = log
     self.faults = faults
     self.clock = clock
+    self.addresses = addresses
     let list = ProgramList()
     files = try OpenFiles(programs: { list.numbers })
     programs = list
@@ -87,9 +93,21 @@ final class Trap: Sendable {
         state.call = call.id
         state.closesOnExec = true
       }
-      Notifications.answer(listener, call.id, answer(call))
+      let answer = answer(call)
+      if faults.isActive, let delay = state.withLock({ $0.delay.take() }) {
+        // Others are answered meanwhile.
+        Task.detached { [listener, id = call.id] in
+          try? await Task.sleep(for: delay)
+          Notifications.answer(listener, id, answer)
+        }
+      } else {
+        Notifications.answer(listener, call.id, answer)
+      }
     }
   }
+
+  /// The answer to the call waits.
+  func holdBack(by delay: Duration) { state.withLock { $0.delay = delay } }
 
   /// Tells the host of last closes, for ever.
   func keep() {

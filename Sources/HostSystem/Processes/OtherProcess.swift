@@ -232,7 +232,9 @@
         offset: query.offset,
         file: query.inode == 0
           ? nil
-          : FileIdentity(device: FileIdentity.deviceNumber(major: query.major, minor: query.minor), inode: query.inode))
+          : FileIdentity(
+            device: FileIdentity.deviceNumber(major: query.major, minor: query.minor),
+            inode: query.inode))
     }
   }
 
