@@ -7,32 +7,6 @@
     import Musl
   #endif
 
-  /// How a process ended.
-  package enum ProgramEnd: Hashable, Sendable {
-    /// With this status.
-    case exited(Int32)
-    /// By this signal.
-    case signalled(Int32)
-
-    /// Reads what `wait` wrote; `nil` while the process has only stopped or gone on.
-    package init?(waitStatus: Int32) {
-      let signal = waitStatus & 0x7f
-      switch signal {
-      case 0: self = .exited(waitStatus >> 8 & 0xff)
-      case 0x7f: return nil
-      default: self = .signalled(signal)
-      }
-    }
-
-    /// The status that a shell would report.
-    package var shellStatus: Int32 {
-      switch self {
-      case .exited(let status): status
-      case .signalled(let signal): 128 + signal
-      }
-    }
-  }
-
   extension Calls {
     /// Makes a child that is a copy of this process; 0 in the child.
     ///
@@ -97,6 +71,12 @@
 
     /// This process.
     package static var ownProcess: Int32 { Int32(truncatingIfNeeded: plain(clinux_getpid)) }
+    /// This thread.
+    package static var ownThread: Int32 { Int32(truncatingIfNeeded: plain(clinux_gettid)) }
+
+    /// Waits a little, for something that cannot be waited for.
+    package static func pause(microseconds: UInt32) { _ = usleep(microseconds) }
+
     /// The process that made this one, or the one that took it over.
     package static var parentProcess: Int32 { Int32(truncatingIfNeeded: plain(clinux_getppid)) }
     /// The effective user.
