@@ -9,6 +9,9 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 _Static_assert(sizeof(long) == 8, "an argument of a system call holds 64 bits");
 
@@ -134,6 +137,25 @@ const int32_t clinux_unshare = SYS_unshare, clinux_prctl = SYS_prctl,
               clinux_seccomp = SYS_seccomp, clinux_wait4 = SYS_wait4, clinux_kill = SYS_kill,
               clinux_exit_group = SYS_exit_group, clinux_geteuid = SYS_geteuid,
               clinux_getegid = SYS_getegid, clinux_getppid = SYS_getppid;
+int32_t clinux_xstate_offset(int32_t component) {
+#if defined(__x86_64__)
+  uint32_t size = 0, offset = 0, c = 0, d = 0;
+  if (!__get_cpuid_count(0xd, (uint32_t)component, &size, &offset, &c, &d)) return 0;
+  return size == 0 ? 0 : (int32_t)offset;
+#else
+  (void)component;
+  return 0;
+#endif
+}
+
+static void awake(int signal) { (void)signal; }
+
+int64_t clinux_wake_by(int32_t signal) {
+  struct sigaction action = {.sa_handler = awake};
+  return sigaction(signal, &action, 0) == 0 ? 0 : -(int64_t)errno;
+}
+
+const int32_t clinux_ptrace = SYS_ptrace, clinux_tgkill = SYS_tgkill, clinux_gettid = SYS_gettid;
 const int32_t clinux_sigprocmask = SYS_rt_sigprocmask, clinux_signalfd = SYS_signalfd4;
 const int32_t clinux_shutdown = SYS_shutdown;
 #else

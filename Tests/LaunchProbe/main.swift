@@ -8,6 +8,7 @@ import HostSystem
   var arguments = Array(CommandLine.arguments.dropFirst())
   var address = "0000:6a:01.0"
   var isReporting = false
+  var registers: String?
   let allow: UInt64 = 0x06 | 0x7fff_0000 << 32
   var filter = [allow]
   options: while let option = arguments.first {
@@ -25,6 +26,10 @@ import HostSystem
     case "--same-address":
       arguments.removeFirst()
       address = arguments.first ?? address
+    case "--registers":
+      // A file whose first page is there, and whose second one is a device's.
+      arguments.removeFirst()
+      registers = arguments.first
     default: break options
     }
     arguments.removeFirst()
@@ -54,6 +59,13 @@ import HostSystem
         lines.append("\(path) \(file.device) \(file.inode)")
       }
       try Calls.writeAll(1, Array((lines.joined(separator: "\n") + "\n").utf8))
+    }
+    if let registers {
+      let file = try Calls.facts(of: registers, followingLinks: true).identity
+      let tracer = try AccessTracer(devices: TestRegisters(file), firstTrappedOffset: 0x1000) {
+        try? Calls.writeAll(1, Array("log: \($0)\n".utf8))
+      }
+      try tracer.follow(program.pid)
     }
     if filter.count > 1 { program.killAll() }
     Calls.exit(program.wait().status)

@@ -53,6 +53,14 @@ extern const int32_t clinux_unshare, clinux_prctl, clinux_seccomp, clinux_wait4,
 extern const int32_t clinux_sigprocmask, clinux_signalfd;
 extern const int32_t clinux_shutdown;
 
+extern const int32_t clinux_ptrace, clinux_tgkill, clinux_gettid;
+
+/* Where a part of the extended state lies in its standard format; 0 when there is none. */
+int32_t clinux_xstate_offset(int32_t component);
+
+/* A signal that does nothing but end a call that waits. */
+int64_t clinux_wake_by(int32_t signal);
+
 /* fork() of the C library, which keeps its own locks right in the child. */
 int64_t clinux_fork(void);
 

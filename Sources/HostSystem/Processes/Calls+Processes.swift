@@ -71,6 +71,12 @@
 
     /// This process.
     package static var ownProcess: Int32 { Int32(truncatingIfNeeded: plain(clinux_getpid)) }
+    /// This thread.
+    package static var ownThread: Int32 { Int32(truncatingIfNeeded: plain(clinux_gettid)) }
+
+    /// Waits a little, for something that cannot be waited for.
+    package static func pause(microseconds: UInt32) { _ = usleep(microseconds) }
+
     /// The process that made this one, or the one that took it over.
     package static var parentProcess: Int32 { Int32(truncatingIfNeeded: plain(clinux_getppid)) }
     /// The effective user.
