@@ -9,7 +9,8 @@ extension HostState {
     switch try caller.file(descriptor).kind {
     case .context(let context): try context.ioctl(request, argument, by: caller)
     case .device(let device): try device.ioctl(request, argument, by: caller, host: self)
-    case .group, .faults, .events, .counter, .memory, .access, .buffer: throw .ENOTTY
+    case .group(let group): try ioctl(on: group, request, argument, by: caller)
+    case .faults, .events, .counter, .memory, .access, .buffer: throw .ENOTTY
     }
   }
 
