@@ -95,7 +95,7 @@ struct RequestLogTests {
       "hwpt 3 = EBUSY: used by hwpt 4, vfio0",
       "unknown object 77 = ENOENT: id 77: there is no such object",
       "config read        0x0, Vendor ID = 0x0b258086",
-      "… 15 more, 0x4…0x3c, 75 µs together",
+      "… 15 more, 0x4…0x3c, 75.0 µs together",
       "DMA write PASID 5 at 0x1000, 4 KiB",
       "the program exited with 3",
     ] {

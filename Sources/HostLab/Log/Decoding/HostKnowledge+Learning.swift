@@ -24,8 +24,7 @@ extension HostKnowledge {
         } else if request == VFIOGroupRequest.getDeviceFD.rawValue, let other = call.other,
           case .device(let index) = other.kind, let context = containers[group]
         {
-          // The device's number in the context is not told; a number that no object has does.
-          let id = UInt32(truncatingIfNeeded: index) | 1 << 31
+          let id = UInt32(truncatingIfNeeded: index) | KnownContext.untoldNumber
           bound[other.number] = (context, id)
           contexts[context, default: KnownContext()].objects[id] = KnownObject(
             kind: .device, device: index)

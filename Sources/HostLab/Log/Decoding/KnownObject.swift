@@ -41,6 +41,9 @@ struct KnownContext: Sendable {
   /// The address space that container requests use; 0 when its number is not known.
   var containerSpace: UInt32 = 0
 
+  /// Numbers that no object of a kernel has: for devices whose number is not told.
+  static let untoldNumber: UInt32 = 1 << 31
+
   /// What people call an object: `ioas 2`, `hwpt 5`, `vfio0`.
   func name(_ id: UInt32) -> String {
     guard let object = objects[id] else { return id == 0 ? "object 0" : "unknown object \(id)" }
@@ -52,7 +55,10 @@ struct KnownContext: Sendable {
   func longName(_ id: UInt32) -> String {
     guard let object = objects[id] else { return name(id) }
     switch object.kind {
-    case .device: return "dev \(id)" + (object.device.map { " (vfio\($0))" } ?? "")
+    case .device:
+      // The number of a device that a group's file gave is not told to anybody.
+      guard id < Self.untoldNumber else { return name(id) }
+      return "dev \(id)" + (object.device.map { " (vfio\($0))" } ?? "")
     case .nested: return name(id) + (object.parent.map { " (nested on \(name($0)))" } ?? "")
     case .ioas, .faults: return name(id)
     case .hwpt, .viommu, .vdevice, .events, .hardwareQueue, .mockDevice:

@@ -53,6 +53,8 @@ extension LogSummary {
           }
         }
       }
+      json.number("empty_contexts", emptyContexts)
+      json.number("further_contexts", furtherContexts)
       if let leftBehind {
         json.object("left_behind") { json in
           json.number("contexts", leftBehind.contexts)

@@ -75,12 +75,8 @@ extension LogSummary {
   private func leftLines(_ style: LogStyle) -> String {
     var text = ""
     for (_, left) in left.sorted(by: { $0.key < $1.key }) {
-      text += "  " + style.paint(left.context, .file) + "  "
-      if left.objects.isEmpty, left.mappings == 0 {
-        text += style.paint("nothing left", .good) + "\n"
-        continue
-      }
-      text += "left to the last close: " + left.objects.prefix(12).joined(separator: ", ")
+      text += "  " + style.paint(left.context, .file) + "  left to the last close: "
+      text += left.objects.prefix(12).joined(separator: ", ")
       if left.objects.count > 12 { text += " and \(left.objects.count - 12) more" }
       if left.mappings > 0 {
         text +=
@@ -91,6 +87,13 @@ extension LogSummary {
         if left.attachments.count > 8 { text += " and \(left.attachments.count - 8) more" }
       }
       text += "\n"
+    }
+    if furtherContexts > 0 {
+      text += "  and \(HumanText.count(furtherContexts)) more contexts with something left\n"
+    }
+    if emptyContexts > 0 {
+      let name = emptyContexts == 1 ? "context" : "contexts"
+      text += "  \(HumanText.count(emptyContexts)) \(name) closed with nothing left\n"
     }
     if let leftBehind, leftBehind.contexts > 0 || leftBehind.chargedPages > 0 {
       text +=

@@ -37,25 +37,33 @@ struct LogSummary: Sendable {
 
   var calls: [String: CallCount] = [:]
   var devices: [Int: DeviceCount] = [:]
-  /// By the contexts' files' numbers.
+  /// By the contexts' files' numbers; the first ones that had something left.
   var left: [Int: LeftObjects] = [:]
+  /// Contexts that had nothing left, and those that had but are not among the first.
+  var emptyContexts = 0
+  var furtherContexts = 0
+  /// Contexts that were open at the end and are counted, so that their close does not count again.
+  private var notedContexts: Set<Int> = []
   var end: ProgramEnd?
   var duration: UInt64 = 0
   var leftBehind: (contexts: Int, chargedPages: Int)?
-  /// Notes of calls, such as injected failures.
-  var notes: [String: Int] = [:]
 
-  /// Keeps sets of PASIDs small whatever a guest does.
+  /// Keep what is noted small, whatever a program or its guest does.
   private static let pasidLimit = 4096
+  private static let contextLimit = 64
+  private static let objectLimit = 1024
+
+  /// The name that requests are counted under which nobody knows.
+  static let unknownRequest = "unknown request"
 
   mutating func count(_ call: TracedCall, _ decoded: DecodedCall) {
     duration = max(duration, call.start &+ call.duration)
-    calls[decoded.name, default: CallCount()].durations.add(call.duration)
+    let name = decoded.name.hasPrefix("ioctl ") ? Self.unknownRequest : decoded.name
+    calls[name, default: CallCount()].durations.add(call.duration)
     if let errno = decoded.errno {
-      calls[decoded.name]?.errors[errno, default: 0] += 1
-      if call.note != nil { calls[decoded.name]?.injected += 1 }
+      calls[name]?.errors[errno, default: 0] += 1
+      if call.note != nil { calls[name]?.injected += 1 }
     }
-    if let note = call.note { notes[note, default: 0] += 1 }
     guard decoded.errno == nil, decoded.name == "VFIO_DEVICE_ATTACH_IOMMUFD_PT",
       case .device(let index)? = call.file?.kind
     else { return }
@@ -74,9 +82,11 @@ struct LogSummary: Sendable {
     switch event {
     case .ended(let end):
       self.end = end
-      for number in knowledge.contexts.keys { noteLeft(number, knowledge) }
+      for number in knowledge.contexts.keys.sorted() { noteLeft(number, knowledge) }
     case .released(let file):
-      if file.kind == .iommu { noteLeft(file.number, knowledge) }
+      guard file.kind == .iommu else { return }
+      noteLeft(file.number, knowledge)
+      notedContexts.remove(file.number)
     case .dma(let dma):
       var device = devices[dma.device] ?? DeviceCount()
       if dma.fault != nil {
@@ -104,8 +114,21 @@ struct LogSummary: Sendable {
 
   /// Notes what a context holds now, unless that was done before.
   private mutating func noteLeft(_ number: Int, _ knowledge: HostKnowledge) {
-    guard left[number] == nil, let context = knowledge.contexts[number] else { return }
-    let objects = context.objects.keys.sorted().map { context.longName($0) }
+    guard let context = knowledge.contexts[number], notedContexts.insert(number).inserted else {
+      return
+    }
+    guard !context.objects.isEmpty || context.mappings.values.contains(where: { !$0.isEmpty })
+    else {
+      emptyContexts += 1
+      return
+    }
+    guard left.count < Self.contextLimit else {
+      furtherContexts += 1
+      return
+    }
+    let objects = context.objects.keys.sorted().prefix(Self.objectLimit).map {
+      context.longName($0)
+    }
     let attachments = context.attachments.map { point, table in
       context.name(point.device) + (point.pasid.map { " PASID \($0)" } ?? "")
         + " on \(context.name(table))"
@@ -114,6 +137,6 @@ struct LogSummary: Sendable {
       context: TracedFile(.iommu, number: number).name, objects: objects,
       mappings: context.mappings.values.reduce(0) { $0 + $1.count },
       mappedBytes: context.mappings.keys.reduce(0) { $0 &+ context.mappedBytes($1) },
-      attachments: attachments.sorted())
+      attachments: Array(attachments.sorted().prefix(Self.objectLimit)))
   }
 }
