@@ -107,6 +107,13 @@ let package = Package(
       name: "ConformanceTests",
       dependencies: ["Conformance", "Hardware", "HostABI", "SoftHost"],
       swiftSettings: settings),
+    .testTarget(
+      name: "DeviceModelsTests",
+      dependencies: [
+        "DeviceModels", "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "IOMMUClient",
+        "PCIe", "SoftHost", "TestSupport",
+      ],
+      swiftSettings: settings),
     .testTarget(name: "HostABITests", dependencies: ["HostABI"], swiftSettings: settings),
     .testTarget(
       name: "SoftHostTests",

@@ -94,7 +94,10 @@ package final class DeviceSet: Sendable {
   package func hostDescription(
     _ unit: UnitChoice, answersMockRequests: Bool = false, isStrict: Bool = false
   ) -> HostDescription {
-    HostDescription(
+    var devices = devices
+    // A host without PASIDs does not enable those of its devices either.
+    for index in devices.indices where unit.pasidBits == 0 { devices[index].enablesPASID = false }
+    return HostDescription(
       units: [unit.description], devices: devices, answersMockRequests: answersMockRequests,
       isStrict: isStrict)
   }
