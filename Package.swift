@@ -22,6 +22,7 @@ let package = Package(
     .library(name: "PCIe", targets: ["PCIe"]),
     .library(name: "Placement", targets: ["Placement"]),
     .library(name: "IOMMU", targets: ["IOMMU"]),
+    .library(name: "DeviceModels", targets: ["DeviceModels"]),
     .library(name: "VirtualIOMMU", targets: ["VirtualIOMMU"]),
     .library(name: "Passthrough", targets: ["Passthrough"]),
     // For the packages of this repository that fuzz and measure.
@@ -30,6 +31,7 @@ let package = Package(
     .library(name: "LinuxHost", targets: ["LinuxHost"]),
     .library(name: "IOMMUClient", targets: ["IOMMUClient"]),
     .library(name: "HostSystem", targets: ["HostSystem"]),
+    .library(name: "HostLab", targets: ["HostLab"]),
     .library(name: "Commands", targets: ["Commands"]),
   ],
   dependencies: [
@@ -44,6 +46,8 @@ let package = Package(
     .target(name: "Placement", dependencies: ["Hardware", "PCIe"], swiftSettings: settings),
     .target(name: "HostABI", swiftSettings: settings),
     .target(name: "IOMMU", dependencies: ["Hardware"], swiftSettings: settings),
+    .target(
+      name: "DeviceModels", dependencies: ["Hardware", "IOMMU", "PCIe"], swiftSettings: settings),
     .target(
       name: "VirtualIOMMU", dependencies: ["Hardware", "IOMMU"], swiftSettings: settings),
     .target(
@@ -66,13 +70,26 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(
+      name: "HostLab",
+      dependencies: [
+        "DeviceModels", "HostABI", "HostSystem", "Hardware", "IOMMU", "PCIe", "SoftHost",
+      ],
+      swiftSettings: settings),
+    .target(
       name: "LinuxHost", dependencies: ["HostABI", "HostSystem"], swiftSettings: settings),
     .target(name: "IOMMUClient", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(name: "Conformance", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(
+      name: "HostLab",
+      dependencies: [
+        "Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe", "SoftHost",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: settings),
+    .target(
       name: "Commands",
       dependencies: [
-        "HostABI", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "Passthrough",
+        "HostABI", "HostLab", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "Passthrough",
         "Placement", "SoftHost", "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
@@ -102,6 +119,18 @@ let package = Package(
       dependencies: [
         "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "SoftHost",
         "TestSupport",
+      ],
+      swiftSettings: settings),
+    // Launching forks, which wants a process with one thread: the tests start this one.
+    .executableTarget(
+      name: "launch-probe", dependencies: ["HostLab", "HostSystem"], path: "Tests/LaunchProbe",
+      swiftSettings: settings),
+    .testTarget(
+      name: "HostLabTests",
+      dependencies: [
+        "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "PCIe", "SoftHost", "TestSupport",
+        "launch-probe",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
     .testTarget(
@@ -143,7 +172,8 @@ let package = Package(
     .testTarget(
       name: "CommandsTests",
       dependencies: [
-        "Commands", "HostABI", "Hardware", "PCIe", "Placement", "SoftHost", "TestSupport",
+        "Commands", "HostABI", "HostLab", "Hardware", "PCIe", "Placement", "SoftHost",
+        "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
   ]

@@ -37,6 +37,8 @@ final class DeviceFile {
   private var access: AccessObject?
   /// Whether the RID is attached by this file.
   private var isAttached = false
+  /// The real file behind the descriptors, for programs of other processes.
+  var mappableFile: (any MappableFile)?
   /// PASIDs attached by this file.
   private var pasids = InPlace(IDAllocator())
 
@@ -91,6 +93,7 @@ final class DeviceFile {
     node.bound = self
     do {
       try node.function.open()
+      if let mappableFile { node.function.takeMemory(from: mappableFile) }
       try memory.store(DeviceNumber { $0.id = id }, at: address &+ 12)
     } catch {
       close()
