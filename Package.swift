@@ -70,19 +70,13 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(
-      name: "HostLab",
-      dependencies: [
-        "DeviceModels", "HostABI", "HostSystem", "Hardware", "IOMMU", "PCIe", "SoftHost",
-      ],
-      swiftSettings: settings),
-    .target(
       name: "LinuxHost", dependencies: ["HostABI", "HostSystem"], swiftSettings: settings),
     .target(name: "IOMMUClient", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(name: "Conformance", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(
       name: "HostLab",
       dependencies: [
-        "Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe", "SoftHost",
+        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe", "SoftHost",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
