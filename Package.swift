@@ -92,8 +92,8 @@ let package = Package(
     .executableTarget(
       name: "passage-conformance",
       dependencies: [
-        "Conformance", "HostABI", "HostSystem", "Hardware", "IOMMUClient", "LinuxHost", "PCIe",
-        "Passthrough", "SoftHost", "VirtualIOMMU",
+        "Conformance", "HostABI", "HostLab", "HostSystem", "Hardware", "IOMMUClient", "LinuxHost",
+        "PCIe", "Passthrough", "SoftHost", "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -105,7 +105,7 @@ let package = Package(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "ConformanceTests",
-      dependencies: ["Conformance", "Hardware", "HostABI", "SoftHost"],
+      dependencies: ["Conformance", "Hardware", "HostABI", "HostLab", "SoftHost"],
       swiftSettings: settings),
     .testTarget(
       name: "DeviceModelsTests",

@@ -91,7 +91,7 @@ struct PassageConformance: ParsableCommand {
     let run: EngineRun
     do {
       run = try EngineRun(
-        on: try choice.chosen(), paths: choice.devicePaths, pasidCount: pasids
+        on: try choice.chosenWithEngine(), paths: choice.devicePaths, pasidCount: pasids
       ) { print($0) }
     } catch let absence as EngineAbsence {
       print("engine: not tried: \(absence)")

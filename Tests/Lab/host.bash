@@ -13,7 +13,7 @@ find_passage() {
     passage="$(swift build "${built[@]}" --show-bin-path)/passage"
   fi
   [[ -x "$passage" ]] || fail "no program $passage"
-  "$passage" host --help >/dev/null 2>&1 || fail "$passage has no host command"
+  "$passage" help host >/dev/null 2>&1 || fail "$passage has no host command"
 }
 
 # verdict NAME PASS|FAIL TEXT: the line that a run ends with; a failure counts.
