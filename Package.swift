@@ -31,6 +31,7 @@ let package = Package(
     .library(name: "LinuxHost", targets: ["LinuxHost"]),
     .library(name: "IOMMUClient", targets: ["IOMMUClient"]),
     .library(name: "HostSystem", targets: ["HostSystem"]),
+    .library(name: "HostLab", targets: ["HostLab"]),
     .library(name: "Commands", targets: ["Commands"]),
   ],
   dependencies: [
@@ -69,19 +70,20 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(
-      name: "HostLab",
-      dependencies: [
-        "DeviceModels", "HostABI", "HostSystem", "Hardware", "IOMMU", "PCIe", "SoftHost",
-      ],
-      swiftSettings: settings),
-    .target(
       name: "LinuxHost", dependencies: ["HostABI", "HostSystem"], swiftSettings: settings),
     .target(name: "IOMMUClient", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(name: "Conformance", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(
+      name: "HostLab",
+      dependencies: [
+        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe", "SoftHost",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: settings),
+    .target(
       name: "Commands",
       dependencies: [
-        "HostABI", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "Passthrough",
+        "HostABI", "HostLab", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "Passthrough",
         "Placement", "SoftHost", "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
@@ -90,8 +92,8 @@ let package = Package(
     .executableTarget(
       name: "passage-conformance",
       dependencies: [
-        "Conformance", "HostABI", "HostSystem", "Hardware", "IOMMUClient", "LinuxHost", "PCIe",
-        "Passthrough", "SoftHost", "VirtualIOMMU",
+        "Conformance", "HostABI", "HostLab", "HostSystem", "Hardware", "IOMMUClient", "LinuxHost",
+        "PCIe", "Passthrough", "SoftHost", "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -103,7 +105,7 @@ let package = Package(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "ConformanceTests",
-      dependencies: ["Conformance", "Hardware", "HostABI", "SoftHost"],
+      dependencies: ["Conformance", "Hardware", "HostABI", "HostLab", "SoftHost"],
       swiftSettings: settings),
     .testTarget(
       name: "DeviceModelsTests",
@@ -118,6 +120,18 @@ let package = Package(
       dependencies: [
         "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "SoftHost",
         "TestSupport",
+      ],
+      swiftSettings: settings),
+    // Launching forks, which wants a process with one thread: the tests start this one.
+    .executableTarget(
+      name: "launch-probe", dependencies: ["HostLab", "HostSystem"], path: "Tests/LaunchProbe",
+      swiftSettings: settings),
+    .testTarget(
+      name: "HostLabTests",
+      dependencies: [
+        "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "PCIe", "SoftHost", "TestSupport",
+        "launch-probe",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
     .testTarget(
@@ -159,7 +173,8 @@ let package = Package(
     .testTarget(
       name: "CommandsTests",
       dependencies: [
-        "Commands", "HostABI", "Hardware", "PCIe", "Placement", "SoftHost", "TestSupport",
+        "Commands", "HostABI", "HostLab", "Hardware", "PCIe", "Placement", "SoftHost",
+        "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
   ]

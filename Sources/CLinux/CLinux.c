@@ -9,6 +9,9 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 _Static_assert(sizeof(long) == 8, "an argument of a system call holds 64 bits");
 
@@ -34,6 +37,8 @@ const int32_t clinux_inotify_init = SYS_inotify_init1, clinux_inotify_add = SYS_
               clinux_inotify_remove = SYS_inotify_rm_watch;
 const int32_t clinux_epoll_create = SYS_epoll_create1, clinux_epoll_control = SYS_epoll_ctl,
               clinux_epoll_wait = SYS_epoll_pwait;
+const int32_t clinux_capget = SYS_capget, clinux_prlimit = SYS_prlimit64,
+              clinux_fstatfs = SYS_fstatfs;
 const int32_t clinux_socketpair = SYS_socketpair, clinux_send = SYS_sendto,
               clinux_receive = SYS_recvfrom, clinux_readlinkat = SYS_readlinkat;
 const int32_t clinux_close_range = 436, clinux_lseek = SYS_lseek, clinux_dup = SYS_dup,
@@ -114,6 +119,45 @@ void clinux_unguard(uint64_t start) {
 }
 
 uint64_t clinux_guard_hits(void) { return guard_hits; }
+
+int64_t clinux_fork(void) {
+  pid_t child = fork();
+  return child == -1 ? -(int64_t)errno : child;
+}
+
+int64_t clinux_execute(uint64_t path, uint64_t arguments) {
+  execve((const char *)(uintptr_t)path, (char *const *)(uintptr_t)arguments, environ);
+  return -(int64_t)errno;
+}
+
+const int32_t clinux_mkdirat = SYS_mkdirat, clinux_symlinkat = SYS_symlinkat,
+              clinux_mknodat = SYS_mknodat, clinux_mount = SYS_mount, clinux_chdir = SYS_chdir, clinux_fchmod = SYS_fchmod,
+              clinux_umask = SYS_umask;
+const int32_t clinux_unshare = SYS_unshare, clinux_prctl = SYS_prctl,
+              clinux_seccomp = SYS_seccomp, clinux_wait4 = SYS_wait4, clinux_kill = SYS_kill,
+              clinux_exit_group = SYS_exit_group, clinux_geteuid = SYS_geteuid,
+              clinux_getegid = SYS_getegid, clinux_getppid = SYS_getppid;
+int32_t clinux_xstate_offset(int32_t component) {
+#if defined(__x86_64__)
+  uint32_t size = 0, offset = 0, c = 0, d = 0;
+  if (!__get_cpuid_count(0xd, (uint32_t)component, &size, &offset, &c, &d)) return 0;
+  return size == 0 ? 0 : (int32_t)offset;
+#else
+  (void)component;
+  return 0;
+#endif
+}
+
+static void awake(int signal) { (void)signal; }
+
+int64_t clinux_wake_by(int32_t signal) {
+  struct sigaction action = {.sa_handler = awake};
+  return sigaction(signal, &action, 0) == 0 ? 0 : -(int64_t)errno;
+}
+
+const int32_t clinux_ptrace = SYS_ptrace, clinux_tgkill = SYS_tgkill, clinux_gettid = SYS_gettid;
+const int32_t clinux_sigprocmask = SYS_rt_sigprocmask, clinux_signalfd = SYS_signalfd4;
+const int32_t clinux_shutdown = SYS_shutdown;
 #else
 /* Other systems have no such calls; the file keeps the target from being empty. */
 typedef int clinux_nothing;

@@ -19,8 +19,13 @@
     package static func add(
       _ descriptor: Int32, to set: Int32, as number: UInt64, for bits: UInt32 = 1
     ) throws(CallFailure) {
-      var words = (UInt64(bits) | number << 32, number >> 32)
-      // The packed structure of 12 bytes lives for the call, which only reads it.
+      #if arch(x86_64)
+        // Packed into 12 bytes here.
+        var words = (UInt64(bits) | number << 32, number >> 32)
+      #else
+        var words = (UInt64(bits), number)
+      #endif
+      // The structure lives for the call, which only reads it.
       _ = try unsafe withUnsafeMutablePointer(to: &words) { place throws(CallFailure) in
         try Calls.make(
           clinux_epoll_control, set.register, 1, descriptor.register,
@@ -34,16 +39,19 @@
     /// - Returns: The event, or `nil` when there was none.
     package static func wait(_ set: Int32, milliseconds: Int32) throws(CallFailure) -> Event? {
       var words = (UInt64(0), UInt64(0))
-      // The packed structure of 12 bytes lives for the call, which writes one.
+      // The structure lives for the call, which writes one.
       let count = try unsafe withUnsafeMutablePointer(to: &words) { place throws(CallFailure) in
         try Calls.repeating(
           clinux_epoll_wait, set.register, UInt64(UInt(bitPattern: place)), 1,
           milliseconds.register, 0, 8)
       }
       guard count > 0 else { return nil }
-      return Event(
-        number: words.0 >> 32 | (words.1 & 0xFFFF_FFFF) << 32,
-        bits: UInt32(truncatingIfNeeded: words.0))
+      #if arch(x86_64)
+        let number = words.0 >> 32 | (words.1 & 0xFFFF_FFFF) << 32
+      #else
+        let number = words.1
+      #endif
+      return Event(number: number, bits: UInt32(truncatingIfNeeded: words.0))
     }
 
     /// Makes a queue of file events that never blocks.
@@ -51,20 +59,20 @@
       Int32(truncatingIfNeeded: try Calls.make(clinux_inotify_init, 0o2_004_000))
     }
 
-    /// Watches a file of ours for each close of one of its openings.
+    /// Watches a file of ours for each opening of it, and the end of each.
     ///
     /// - Returns: The number that events carry.
     package static func watchCloses(
       of descriptor: Int32, in queue: Int32
     ) throws(CallFailure) -> Int32 {
-      let closes: UInt64 = 0x18
+      let opensAndCloses: UInt64 = 0x38
       let path = "/proc/self/fd/\(descriptor)"
       var answer: Result<Int64, CallFailure> = .failure(CallFailure(errno: CallFailure.invalid))
       // The string lives for the call, which only reads it.
       unsafe path.withCString { text in
         answer = Result { () throws(CallFailure) in
           try Calls.make(
-            clinux_inotify_add, queue.register, UInt64(UInt(bitPattern: text)), closes)
+            clinux_inotify_add, queue.register, UInt64(UInt(bitPattern: text)), opensAndCloses)
         }
       }
       return Int32(truncatingIfNeeded: try answer.get())
@@ -75,8 +83,14 @@
       _ = try? Calls.make(clinux_inotify_remove, queue.register, number.register)
     }
 
-    /// Takes the numbers of the files that were closed since the last time, in order.
-    package static func takeCloses(_ queue: Int32) -> [Int32] {
+    /// An opening of a watched file, or its end.
+    package struct FileEvent: Sendable {
+      package let watch: Int32
+      package let isOpening: Bool
+    }
+
+    /// Takes what happened to watched files since the last time, in order; at most 256 events.
+    package static func takeFileEvents(_ queue: Int32) -> [FileEvent] {
       var bytes = InlineArray<512, UInt64>(repeating: 0)
       // The bytes live for the call, which writes no more than their count.
       let count = unsafe withUnsafeMutablePointer(to: &bytes) { place in
@@ -86,8 +100,10 @@
       // Each event has 16 bytes: the watch, the bits, a cookie and no name.
       guard count >= 16 else { return [] }
       return (0..<Int(count) / 16).compactMap { index in
-        let isClose = bytes[2 * index] >> 32 & 0x18 != 0
-        return isClose ? Int32(truncatingIfNeeded: bytes[2 * index]) : nil
+        let bits = bytes[2 * index] >> 32
+        guard bits & 0x38 != 0 else { return nil }
+        return FileEvent(
+          watch: Int32(truncatingIfNeeded: bytes[2 * index]), isOpening: bits & 0x20 != 0)
       }
     }
 
@@ -123,6 +139,17 @@
         }
         // An empty message and the other side's end look alike.
         if result < 0 { return }
+      }
+    }
+  }
+
+  extension Calls {
+    /// Adds one to an eventfd; one that is full and would block stays as it is.
+    package static func signal(_ descriptor: Int32) {
+      var one: UInt64 = 1
+      // The word lives for the call, which reads its eight bytes.
+      _ = unsafe withUnsafeMutablePointer(to: &one) { place in
+        clinux_call(clinux_write, descriptor.register, UInt64(UInt(bitPattern: place)), 8, 0, 0, 0)
       }
     }
   }

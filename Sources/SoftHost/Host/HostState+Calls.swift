@@ -15,8 +15,8 @@ extension HostState {
     switch file.kind {
     case .context(let context): try context.ioctl(request, argument, by: caller)
     case .device(let device): try device.ioctl(request, argument, by: caller, host: self)
-    case .group, .faults, .events, .counter, .event, .memory, .access, .buffer, .other:
-      throw .ENOTTY
+    case .group(let group): try ioctl(on: group, request, argument, by: caller)
+    case .faults, .events, .counter, .event, .memory, .access, .buffer, .other: throw .ENOTTY
     }
   }
 

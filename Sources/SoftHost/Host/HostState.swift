@@ -140,7 +140,8 @@ extension HostState {
   /// Opens a path; whoever gets the file holds it.
   func open(_ path: String) throws(LinuxErrno) -> OpenFile {
     let kind: OpenFile.Kind
-    if path == "/dev/iommu" {
+    // As with Linux's iommufd container option, the container node opens a context too.
+    if path == "/dev/iommu" || path == "/dev/vfio/vfio" {
       let context = IOMMUContext(host: self)
       contexts.append(context)
       kind = .context(context)
@@ -149,7 +150,7 @@ extension HostState {
       kind = .device(DeviceFile(functions[number]))
     } else if let number = Self.number(after: "/dev/vfio/", in: path) {
       guard let group = groups.first(where: { $0.number == number }) else { throw .ENOENT }
-      guard group.boundCount == 0, group.nodeOpens == 0 else { throw .EBUSY }
+      guard group.deviceNodeBinds == 0, group.nodeOpens == 0 else { throw .EBUSY }
       group.nodeOpens += 1
       kind = .group(group)
     } else {
@@ -187,7 +188,7 @@ extension HostState {
       let context = device.context
       device.close()
       if let context { release(context) }
-    case .group(let group): group.nodeOpens -= 1
+    case .group(let group): close(group)
     case .faults(let queue):
       queue.uses -= 1
       if let context = queue.context { release(context) }

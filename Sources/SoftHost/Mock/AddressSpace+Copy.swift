@@ -99,7 +99,9 @@ extension Area {
     writing: Bool, _ body: (UInt64, Int) throws(LinuxErrno) -> Void
   ) throws(LinuxErrno) {
     let first = sourceOffset(of: start)
-    if case .user(let memory, let page) = pages.source, first >> 12 == sourceOffset(of: last) >> 12
+    // A program that ended leaves what is held already.
+    if case .user(let memory, let page) = pages.source, first >> 12 == sourceOffset(of: last) >> 12,
+      !memory.isGone
     {
       // Linux asks for one page by its address, and may write only if it is about to.
       let pinned = try memory.pin(

@@ -55,16 +55,31 @@ protocol CallerFiles: AnyObject {
 final class Caller {
   let memory: any CallerMemory
   let files: any CallerFiles
-  let credentials: Credentials
-  /// Memory charged to the program itself.
-  let charge: Charge
+  private let currentCredentials: () -> Credentials
+  private let ownCharge = Charge(limit: 0)
+  /// Pages that devices hold of what it mapped.
+  let pinned = PinCount()
 
-  init(memory: any CallerMemory, files: any CallerFiles, credentials: Credentials) {
+  init(
+    memory: any CallerMemory, files: any CallerFiles,
+    credentials: @escaping () -> Credentials
+  ) {
     self.memory = memory
     self.files = files
-    self.credentials = credentials
-    charge = Charge(limit: credentials.pageLimit)
+    currentCredentials = credentials
   }
+
+  /// What it may do now.
+  var credentials: Credentials { currentCredentials() }
+
+  /// Memory charged to the program itself.
+  var charge: Charge {
+    ownCharge.limit = credentials.pageLimit
+    return ownCharge
+  }
+
+  /// Pages charged to the program itself.
+  var lockedPageCount: Int { ownCharge.pageCount }
 
   /// Gives an open file a descriptor.
   func add(_ file: OpenFile) throws(LinuxErrno) -> Int32 { try files.add(file) }

@@ -20,7 +20,7 @@ public final class SoftProcess: HostKernel {
     let memory = memory
     number = host.state.withLock {
       $0.addCaller(
-        Caller(memory: memory, files: DescriptorTable(), credentials: credentials))
+        Caller(memory: memory, files: DescriptorTable(), credentials: { credentials }))
     }
   }
 

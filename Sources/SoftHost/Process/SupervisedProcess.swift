@@ -36,6 +36,9 @@ package enum FileRole: Hashable, Sendable {
 ///
 /// Called under the host's lock, by the thread that made the request; it must not make another.
 package protocol ForeignDescriptors: AnyObject, Sendable {
+  /// What the program may do now.
+  var credentials: Credentials { get }
+
   /// What a descriptor leads to; `EBADF` when it is not open.
   func resolve(_ descriptor: Int32) throws(LinuxErrno) -> ResolvedDescriptor
 
@@ -44,6 +47,9 @@ package protocol ForeignDescriptors: AnyObject, Sendable {
 
   /// Takes a descriptor away that the request which fails had made.
   func uninstall(_ descriptor: Int32)
+
+  /// A read of a queue finds something from now on.
+  func becameReadable(_ file: Int)
 
   /// The real file that was installed for one of the host's.
   func mappableFile(_ file: Int) -> (any MappableFile)?
@@ -62,17 +68,16 @@ package final class SupervisedProcess: Sendable {
   /// - Parameters:
   ///   - host: Who answers.
   ///   - memory: What the program's addresses mean.
-  ///   - descriptors: What its descriptors lead to.
-  ///   - credentials: What it may do.
+  ///   - descriptors: What its descriptors lead to, and what it may do.
   package init(
-    _ host: SoftwareHost, memory: any CallerMemory, descriptors: any ForeignDescriptors,
-    credentials: Credentials
+    _ host: SoftwareHost, memory: any CallerMemory, descriptors: any ForeignDescriptors
   ) {
     self.host = host
     number = host.state.withLock { state in
       state.addCaller(
         Caller(
-          memory: memory, files: NumberedFiles(state, descriptors), credentials: credentials))
+          memory: memory, files: NumberedFiles(state, descriptors),
+          credentials: { descriptors.credentials }))
     }
   }
 
@@ -114,12 +119,36 @@ package final class SupervisedProcess: Sendable {
   }
 
   /// Checks that part of a file may be mapped, and sees to it that the real file holds it.
+  ///
+  /// - Returns: Whether a device model serves the part.
   package func prepareMapping(
     _ file: Int, offset: UInt64, byteCount: Int
-  ) throws(LinuxErrno) {
+  ) throws(LinuxErrno) -> Bool {
     try call { host, _ throws(LinuxErrno) in
       try host.prepareMapping(try host.file(file), offset, byteCount)
     }
+  }
+
+  /// How many of the program's pages devices hold, and how many are charged to it.
+  package var heldPages: (pinned: Int, locked: Int) {
+    let answer = try? call { _, caller throws(LinuxErrno) in
+      HeldPages(pinned: caller.pinned.pageCount, locked: caller.lockedPageCount)
+    }
+    return (answer?.pinned ?? 0, answer?.locked ?? 0)
+  }
+
+  private struct HeldPages: Sendable {
+    let pinned: Int
+    let locked: Int
+  }
+
+  /// Whether a device model serves a device's region.
+  package func isServed(_ file: Int, region: UInt32) -> Bool {
+    let answer = try? call { host, _ throws(LinuxErrno) in
+      guard case .device(let device) = try host.file(file).kind else { return false }
+      return device.isServed(region)
+    }
+    return answer ?? false
   }
 
   /// Runs a system call under the host's lock.
@@ -166,23 +195,33 @@ extension HostState {
 
   func prepareMapping(
     _ file: OpenFile, _ offset: UInt64, _ byteCount: Int
-  ) throws(LinuxErrno) {
+  ) throws(LinuxErrno) -> Bool {
     if case .device(let device) = file.kind {
       guard offset & Page.mask == 0, byteCount > 0 else { throw .EINVAL }
       return try device.prepareMapping(offset, byteCount)
     }
     _ = try mappable(file, offset, byteCount)
+    return false
   }
 }
 
 extension DeviceFile {
   /// A region that a model serves can be mapped, too: accesses to it are carried out one by one.
-  func prepareMapping(_ offset: UInt64, _ byteCount: Int) throws(LinuxErrno) {
+  ///
+  /// - Returns: Whether a model serves it.
+  func prepareMapping(_ offset: UInt64, _ byteCount: Int) throws(LinuxErrno) -> Bool {
     guard context != nil else { throw .EINVAL }
     let place = try node.function.checkMapping(
       at: offset, byteCount: UInt64(byteCount), isShared: true)
-    guard let bar = node.function.bar(place.bar), case .memory = bar.backing else { return }
+    guard !isServed(UInt32(place.bar)) else { return true }
     _ = try node.function.mappedMemory(bar: place.bar)
+    return false
+  }
+
+  /// Whether a model serves a region.
+  func isServed(_ region: UInt32) -> Bool {
+    guard let bar = node.function.bar(Int(region)), case .handler = bar.backing else { return false }
+    return true
   }
 }
 
@@ -215,6 +254,10 @@ private final class NumberedFiles: CallerFiles {
     switch file.kind {
     case .context(let context): context.file = descriptors.mappableFile(number)
     case .device(let device): device.mappableFile = descriptors.mappableFile(number)
+    case .faults(let queue):
+      queue.onDelivery = { [descriptors] in descriptors.becameReadable(number) }
+    case .events(let queue):
+      queue.onDelivery = { [descriptors] in descriptors.becameReadable(number) }
     default: break
     }
     return descriptor
