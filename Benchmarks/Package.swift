@@ -24,6 +24,7 @@ let package = Package(
       dependencies: [
         "Counting",
         .product(name: "Commands", package: "Passage"),
+        .product(name: "DeviceModels", package: "Passage"),
         .product(name: "Hardware", package: "Passage"),
         .product(name: "HostABI", package: "Passage"),
         .product(name: "HostSystem", package: "Passage"),

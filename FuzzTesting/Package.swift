@@ -23,6 +23,7 @@ let package = Package(
       name: "FuzzEntries",
       dependencies: [
         .product(name: "Commands", package: "Passage"),
+        .product(name: "DeviceModels", package: "Passage"),
         .product(name: "Hardware", package: "Passage"),
         .product(name: "HostABI", package: "Passage"),
         .product(name: "HostSystem", package: "Passage"),
@@ -46,7 +47,7 @@ if Context.environment["PASSAGE_LIBFUZZER"] != nil {
   package.targets.append(.systemLibrary(name: "CFuzzer"))
   for name in [
     "DumpText", "WalkInsert", "Placement", "VirtualConfig", "SurveyLine", "JSONFiles",
-    "GuestTables", "RequestDoor", "UnitDoor", "OwnWalk",
+    "GuestTables", "RequestDoor", "UnitDoor", "OwnWalk", "Accelerator",
   ] {
     package.targets.append(
       .executableTarget(

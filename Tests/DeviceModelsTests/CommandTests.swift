@@ -126,6 +126,24 @@ struct CommandTests {
     #expect(bench.driver.read32(0x408) == (code == 7 ? 0x11 : 0))
   }
 
+  @Test(
+    "drain waits for what came before it, and for nothing that comes after", arguments: [3, 8, 11])
+  func drainCommand(code: UInt32) {
+    let bench = Bench(queues: [Driver.Queue(pasid: 5)])
+    bench.port.map(0x1000, pasid: 5)
+    bench.port.map(0x100_0000, pasid: 5)
+    bench.driver.submit(Descriptor(0).with { $0.record = 0x1020 })
+    bench.driver.write32((code == 11 ? 5 : 1) | code << 20, 0xA0)
+    bench.driver.submit(Descriptor(0).with { $0.record = 0x1040 })
+    #expect(bench.driver.read32(0xA8) >> 31 == 1)
+    #expect(bench.device.serve())
+    #expect(bench.driver.read32(0xA8) == 0)
+    #expect(Record(bench.port, at: 0x1020, pasid: 5).status == 1)
+    #expect(Record(bench.port, at: 0x1040, pasid: 5).status == 0)
+    bench.driver.serve()
+    #expect(Record(bench.port, at: 0x1040, pasid: 5).status == 1)
+  }
+
   @Test("a command while another is at work is an error")
   func active() {
     let bench = Bench()

@@ -92,6 +92,26 @@ struct FaultTests {
     #expect(bench.port.requests.isEmpty)
   }
 
+  @Test("page requests on demand come with each nth descriptor that may block")
+  func onDemand() throws {
+    var options = DSAOptions()
+    options.pageRequestInterval = 2
+    let bench = Bench(options, queues: [Driver.Queue(blocks: true)])
+    let descriptor = Descriptor.move(0x1_0000, 0x2_0000, 64).with { $0.flags |= 2 }
+    #expect(bench.run(descriptor).status == 1)
+    bench.port.put(Array(repeating: 0, count: 32), at: 0x1000)
+    #expect(bench.run(descriptor).status == 0)
+    let request = try #require(bench.port.requests.first)
+    #expect(request.address == IOVA(0x1_0000) && bench.port.requests.count == 1)
+    bench.device.respond(PageResponse(group: request.group, .success))
+    bench.driver.serve()
+    #expect(Record(bench.port).status == 1)
+    bench.driver.submit(Descriptor(0))
+    bench.driver.submit(Descriptor(0))
+    bench.driver.serve()
+    #expect(bench.port.requests.count == 1)
+  }
+
   @Test("a record waits for its page")
   func recordPage() throws {
     let bench = Bench()

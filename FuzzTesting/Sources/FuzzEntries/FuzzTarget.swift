@@ -20,6 +20,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case unitDoor = "UnitDoor"
   /// Translation for emulated devices by the tables of a guest.
   case ownWalk = "OwnWalk"
+  /// A program's use of a data streaming accelerator: registers, portals, descriptors.
+  case accelerator = "Accelerator"
 
   /// Checks the target's properties on an input.
   ///
@@ -36,6 +38,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .requestDoor: RequestDoorEntry.run(bytes)
     case .unitDoor: UnitDoorEntry.run(bytes)
     case .ownWalk: OwnWalkEntry.run(bytes)
+    case .accelerator: AcceleratorEntry.run(bytes)
     }
   }
 }

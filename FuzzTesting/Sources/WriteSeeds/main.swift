@@ -14,6 +14,7 @@ let seeds: [(FuzzTarget, [Seed])] = [
   (.requestDoor, RequestSeeds.all),
   (.unitDoor, UnitSeeds.all),
   (.ownWalk, OwnWalkSeeds.all),
+  (.accelerator, AcceleratorSeeds.all),
 ]
 guard CommandLine.arguments.count == 2 else { fatalError("usage: WriteSeeds FOLDER") }
 for (target, list) in seeds {

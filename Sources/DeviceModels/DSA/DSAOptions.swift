@@ -14,6 +14,11 @@ public struct DSAOptions: Hashable, Sendable {
   public var pasidBits = 20
   /// Whether descriptors may block on page faults.
   public var blocksOnFault = true
+  /// Each how many descriptors that may block one asks for its first page though it is there; 0 for
+  /// none.
+  ///
+  /// A device may do so at any time, for instance when its own translation was invalidated.
+  public var pageRequestInterval = 0
 
   /// The accelerator of Sapphire Rapids.
   public init() {}
@@ -26,6 +31,7 @@ public struct DSAOptions: Hashable, Sendable {
       ("largest transfer as a power of two", maxTransferShift, 12...31),
       ("largest batch as a power of two", maxBatchShift, 0...10),
       ("PASID bits", pasidBits, 0...20),
+      ("page request interval", pageRequestInterval, 0...Int(Int32.max)),
     ]
     for (name, value, range) in ranges where !range.contains(value) {
       return "\(name): \(value) is not within \(range.lowerBound) to \(range.upperBound)"

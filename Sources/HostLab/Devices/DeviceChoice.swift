@@ -5,7 +5,8 @@ import Hardware
 /// A device as a user asks for it: `KIND[@BDF][=VALUE][,key=value…]`.
 ///
 /// - `dsa`: a data streaming accelerator; `wqs`, `engines`, `entries`, `xfer` and `batch` (powers of
-///   two, `batch=0` for none), `pasid-bits`, `block=0`.
+///   two, `batch=0` for none), `pasid-bits`, `block=0`, and `page-requests=N` to ask for a page with
+///   each Nth descriptor that may block.
 /// - `dump=FILE`: any function by its config space; `bar0=64K` to `bar5` say sizes, the regions are
 ///   memory.
 /// - `nic`: a network function without PASIDs.
@@ -83,6 +84,7 @@ package struct DeviceChoice: Hashable, Sendable {
       case "xfer": options.maxTransferShift = number
       case "batch": options.maxBatchShift = number
       case "pasid-bits": options.pasidBits = number
+      case "page-requests": options.pageRequestInterval = number
       case "block":
         guard number == 0 || number == 1 else { throw .badValue(value, of: key) }
         options.blocksOnFault = number == 1

@@ -27,7 +27,10 @@ final class EndpointPort: DevicePort {
   }
 
   /// Ends the thread; returns when nothing of the model is at work.
-  func stop() { thread.withLock { $0.take() }?.stop() }
+  func stop() {
+    thread.withLock { $0.take() }?.stop()
+    endpoint.setResponseHandler(nil)
+  }
 
   var epoch: UInt64 { endpoint.epoch }
 

@@ -48,48 +48,50 @@ public final class ServiceThread: Sendable {
 private final class Bell: Sendable {
   private let hasRung = Atomic(false)
   private let hasEnded = Atomic(false)
-  private let place: UInt
-
-  /// The lock that goes with the condition.
-  @safe private struct Pair {
-    // Zero bytes, which the library's own call makes a lock of.
-    var mutex = unsafe pthread_mutex_t()
-    var condition = pthread_cond_t()
-  }
+  /// Where the lock and the condition are; they stay there until this object ends.
+  private let places: (mutex: UInt, condition: UInt)
 
   init() {
-    // The pair stays at its address until this object ends.
-    let pair = UnsafeMutablePointer<Pair>.allocate(capacity: 1)
-    unsafe pair.initialize(to: Pair())
-    _ = unsafe pthread_mutex_init(&pair.pointee.mutex, nil)
-    _ = unsafe pthread_cond_init(&pair.pointee.condition, nil)
-    place = UInt(bitPattern: pair)
+    // Each is given to the library before anybody else sees it.
+    let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    unsafe mutex.initialize(to: pthread_mutex_t())
+    unsafe condition.initialize(to: pthread_cond_t())
+    _ = unsafe pthread_mutex_init(mutex, nil)
+    _ = unsafe pthread_cond_init(condition, nil)
+    places = (UInt(bitPattern: mutex), UInt(bitPattern: condition))
   }
 
   deinit {
     // Whoever waits or rings holds this object, so nobody does any more.
-    _ = unsafe pthread_cond_destroy(&pair.pointee.condition)
-    _ = unsafe pthread_mutex_destroy(&pair.pointee.mutex)
-    unsafe pair.deallocate()
+    _ = unsafe pthread_cond_destroy(condition)
+    _ = unsafe pthread_mutex_destroy(mutex)
+    unsafe condition.deallocate()
+    unsafe mutex.deallocate()
   }
 
-  private var pair: UnsafeMutablePointer<Pair> {
+  private var mutex: UnsafeMutablePointer<pthread_mutex_t> {
     // Made from a pointer in `init`, never zero.
-    unsafe UnsafeMutablePointer(bitPattern: place).unsafelyUnwrapped
+    unsafe UnsafeMutablePointer(bitPattern: places.mutex).unsafelyUnwrapped
+  }
+
+  private var condition: UnsafeMutablePointer<pthread_cond_t> {
+    // As above.
+    unsafe UnsafeMutablePointer(bitPattern: places.condition).unsafelyUnwrapped
   }
 
   var isKept: Bool { !hasEnded.load(ordering: .acquiring) }
 
   /// Waits for a ring; `false` when the bell has ended.
   func wait() -> Bool {
-    // The pair lives as long as this object.
-    unsafe pthread_mutex_lock(&pair.pointee.mutex)
+    // Lock and condition live as long as this object.
+    unsafe pthread_mutex_lock(mutex)
     while !hasRung.exchange(false, ordering: .acquiringAndReleasing), isKept {
       // The lock is held, as the condition wants it.
-      unsafe pthread_cond_wait(&pair.pointee.condition, &pair.pointee.mutex)
+      unsafe pthread_cond_wait(condition, mutex)
     }
     // As above.
-    unsafe pthread_mutex_unlock(&pair.pointee.mutex)
+    unsafe pthread_mutex_unlock(mutex)
     return isKept
   }
 
@@ -104,9 +106,9 @@ private final class Bell: Sendable {
 
   private func signal() {
     // The lock keeps the signal from falling between the check and the wait.
-    unsafe pthread_mutex_lock(&pair.pointee.mutex)
-    unsafe pthread_cond_signal(&pair.pointee.condition)
-    unsafe pthread_mutex_unlock(&pair.pointee.mutex)
+    unsafe pthread_mutex_lock(mutex)
+    unsafe pthread_cond_signal(condition)
+    unsafe pthread_mutex_unlock(mutex)
   }
 }
 

@@ -37,8 +37,8 @@ extension Endpoint {
 
   /// Takes the answers to page requests from now on, instead of ``takeResponses()``.
   ///
-  /// - Parameter handler: Called under the host's lock: it must not call back.
-  package func setResponseHandler(_ handler: @escaping @Sendable (EndpointPageResponse) -> Void) {
+  /// - Parameter handler: Called under the host's lock: it must not call back; `nil` for nobody.
+  package func setResponseHandler(_ handler: (@Sendable (EndpointPageResponse) -> Void)?) {
     state.withLock { $0.responseHandler = handler }
   }
 }

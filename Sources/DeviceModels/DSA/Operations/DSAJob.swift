@@ -23,6 +23,9 @@ struct DSAJob: Sendable {
   /// The descriptor as it was taken from its queue.
   let submitted: DSADescriptor
   let queue: Int
+  /// How many descriptors left the queue before.
+  let ticket: UInt64
+  /// How many descriptors left all queues, this one included.
   let sequence: UInt64
   let requester: DMARequester
   let configuration: DSAQueueConfiguration
@@ -40,6 +43,8 @@ struct DSAJob: Sendable {
   /// Bytes of the operation that are done.
   var done: UInt64 = 0
   var record = DSACompletion()
+  /// Whether the descriptor asked for a page that it may not have needed.
+  var hasAsked = false
   /// What the page request was answered.
   var answer: PageResponse.Code?
   /// The checksum so far, and whether its seed is in it.
@@ -49,11 +54,13 @@ struct DSAJob: Sendable {
 
   init(
     _ descriptor: DSADescriptor, queue: Int, configuration: DSAQueueConfiguration,
-    sequence: UInt64, controls: FunctionControls, permissions: [UInt32], epoch: UInt64
+    ticket: UInt64, sequence: UInt64, controls: FunctionControls, permissions: [UInt32],
+    epoch: UInt64
   ) {
     submitted = descriptor
     current = descriptor
     self.queue = queue
+    self.ticket = ticket
     self.sequence = sequence
     self.configuration = configuration
     self.permissions = permissions

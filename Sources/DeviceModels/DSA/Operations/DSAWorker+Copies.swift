@@ -109,25 +109,29 @@ extension DSAWorker {
   /// Drain: whatever came before is over by now; its addresses are read as asked for.
   mutating func drain(_ job: inout DSAJob, _ port: any DevicePort) -> DSAProgress {
     let flags = job.current.flags
-    let wanted = [
-      flags.contains(.readsFirst) ? job.current.source : nil,
-      flags.contains(.readsSecond) ? job.current.target : nil,
-    ]
-    for case let address? in wanted {
-      let answer = read(address, 1, at: Self.smallPlace, job, port)
-      guard answer == .done else {
-        noteFault(answer, &job.record)
-        return .done(.readbackFault)
-      }
+    if flags.contains(.readsFirst) {
+      let answer = read(job.current.source, 1, at: Self.smallPlace, job, port)
+      guard answer == .done else { return readbackFailed(answer, &job) }
+    }
+    if flags.contains(.readsSecond) {
+      let answer = read(job.current.target, 1, at: Self.smallPlace, job, port)
+      guard answer == .done else { return readbackFailed(answer, &job) }
     }
     return .done(.success)
   }
 
   /// Reads the last byte that was written.
   mutating func readBack(_ job: inout DSAJob, _ port: any DevicePort) -> DSAProgress {
-    let last = job.current.target.rawValue &+ UInt64(job.current.count) &- 1
+    var last = job.current.target.rawValue &+ UInt64(job.current.count) &- 1
+    if job.current.opcode == DSAOperation.createDelta.rawValue {
+      guard job.delta > 0 else { return .done(.success) }
+      last = job.current.secondTarget.rawValue &+ UInt64(job.delta) &- 1
+    }
     let answer = read(IOVA(last), 1, at: Self.smallPlace, job, port)
-    guard answer != .done else { return .done(.success) }
+    return answer == .done ? .done(.success) : readbackFailed(answer, &job)
+  }
+
+  private func readbackFailed(_ answer: DMAAnswer, _ job: inout DSAJob) -> DSAProgress {
     noteFault(answer, &job.record)
     return .done(.readbackFault)
   }

@@ -1,6 +1,8 @@
 import Hardware
 
-/// What does the work: a buffer, and the way to memory. Only the thread that serves has it.
+/// What does the work: a buffer, and the way to memory.
+///
+/// Only the thread that serves has it.
 struct DSAWorker: Sendable {
   /// The bytes of one piece that go through the buffer.
   static let pieceSize = 1 << 16
@@ -42,6 +44,7 @@ struct DSAWorker: Sendable {
 
   private func start(_ job: inout DSAJob) {
     job.done = 0
+    job.hasAsked = false
     job.checksum = nil
     job.delta = 0
     job.record = DSACompletion()
@@ -116,11 +119,21 @@ struct DSAWorker: Sendable {
       job.record.status = answer == .invalid ? .pageRefused : .translationFailed
       return end(&job)
     }
+    if asksFirst(job) {
+      job.hasAsked = true
+      let access: DMAAccess = job.current.opcode == DSAOperation.fill.rawValue ? .write : .read
+      let page = access == .write ? job.current.target : job.current.source
+      job.record.isWriteFault = access == .write
+      job.record.faultAddress = page.rawValue & ~0xFFF
+      return .page(page, access)
+    }
     switch perform(&job, port) {
     case .more: return nil
     case .done(let status):
       job.record.status = status
       return end(&job)
+    // What was missing came just now.
+    case .stopped(.done): return nil
     case .stopped(let answer):
       if case .fault(let address, let isWrite, _) = answer, job.canRequestPages,
         job.current.flags.contains(.blockOnFault)
@@ -135,10 +148,20 @@ struct DSAWorker: Sendable {
     }
   }
 
+  /// Whether the descriptor is one that asks for a page for the sake of asking.
+  private func asksFirst(_ job: DSAJob) -> Bool {
+    options.pageRequestInterval > 0 && !job.hasAsked && job.canRequestPages
+      && job.current.flags.contains(.blockOnFault)
+      && job.current.opcode != DSAOperation.cacheFlush.rawValue
+      && job.sequence % UInt64(options.pageRequestInterval) == 0
+  }
+
   private func end(_ job: inout DSAJob) -> DSAStep? {
     job.record.completed = UInt32(truncatingIfNeeded: job.done)
-    let hasFault: [DSAStatus] = [.pageFault, .pageRefused, .translationFailed, .readbackFault]
-    if !hasFault.contains(job.record.status) {
+    switch job.record.status {
+    case .pageFault, .pageRefused, .translationFailed, .readbackFault: break
+    default:
+      // What was noted while it waited is no part of how it ended.
       job.record.isWriteFault = false
       job.record.faultAddress = 0
     }

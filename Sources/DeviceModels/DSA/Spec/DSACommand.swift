@@ -49,8 +49,10 @@ struct DSACommandError: RawRepresentable, Hashable, Sendable {
   static let deviceEnabled = Self(rawValue: 0x10)
   static let busMaster = Self(rawValue: 0x12)
   static let queueSizes = Self(rawValue: 0x14)
-  /// A queue in several groups. Which of four codes stands for which mistake is not public; the
-  /// model gives them in the order of its checks.
+  /// A queue in several groups.
+  ///
+  /// Which of the four codes of groups stands for which mistake is not public; the model gives them
+  /// in the order of its checks.
   static let queueInGroups = Self(rawValue: 0x15)
   /// An engine in several groups.
   static let engineInGroups = Self(rawValue: 0x16)

@@ -10,6 +10,7 @@ extension DSAState {
     command = new
     commandError = .none
     if let error = refusal(of: new) { return end(error) }
+    commandLimits = queues.map { $0.taken &+ UInt64($0.occupancy) }
     prepare(new)
     finishCommand()
   }
@@ -102,7 +103,7 @@ extension DSAState {
     switch code {
     case .disableDevice:
       for index in queues.indices { queues[index].close() }
-      status = .disabled
+      if status != .halted { status = .disabled }
     case .disableQueues, .resetQueues:
       for index in queues.indices where mask >> UInt64(index) & 1 == 1 {
         queues[index].close()
@@ -133,20 +134,22 @@ extension DSAState {
     if !isHalted { status = .disabled }
   }
 
-  /// Whether anything of some queues, or of a PASID, waits or is at work.
+  /// Whether anything that came before the command waits or is at work, of some queues or a PASID.
   private func isBusy(_ mask: UInt64, pasid: UInt32?) -> Bool {
-    let atWork = engines.contains { engine in
+    let isAtWork = engines.contains { engine in
       guard let job = engine.job, mask >> UInt64(job.queue) & 1 == 1 else { return false }
-      return pasid == nil || job.requester.pasid?.rawValue == pasid
+      return job.ticket < commandLimits[job.queue]
+        && (pasid == nil || job.requester.pasid?.rawValue == pasid)
     }
-    if atWork { return true }
-    return queues.contains { queue in
-      guard let pasid else { return false }
+    if isAtWork { return true }
+    return queues.indices.contains { index in
+      let queue = queues[index]
+      guard mask >> UInt64(index) & 1 == 1, queue.occupancy > 0,
+        queue.taken < commandLimits[index]
+      else { return false }
+      guard let pasid else { return true }
       return queue.contains { Self.identity($0, queue.configuration)?.rawValue == pasid }
     }
-      || queues.indices.contains { index in
-        pasid == nil && mask >> UInt64(index) & 1 == 1 && queues[index].occupancy > 0
-      }
   }
 
   private mutating func end(_ error: DSACommandError) {

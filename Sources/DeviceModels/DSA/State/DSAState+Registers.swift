@@ -21,10 +21,12 @@ extension DSAState {
     case DSARegister.generalStatus: return status.rawValue | neededReset << 2
     case DSARegister.interruptCause: return causes.rawValue
     case DSARegister.commandStatus: return commandError.rawValue | (command == nil ? 0 : 1 << 31)
-    case DSARegister.softwareError..<DSARegister.softwareError + 24:
-      let words = [softwareError.0, softwareError.1, softwareError.2]
-      let word = words[(offset - DSARegister.softwareError) / 8]
-      return offset & 4 == 0 ? low(word) : high(word)
+    case DSARegister.softwareError: return low(softwareError.0)
+    case DSARegister.softwareError + 4: return high(softwareError.0)
+    case DSARegister.softwareError + 8: return low(softwareError.1)
+    case DSARegister.softwareError + 12: return high(softwareError.1)
+    case DSARegister.softwareError + 16: return low(softwareError.2)
+    case DSARegister.softwareError + 20: return high(softwareError.2)
     default: return readTable(offset)
     }
   }

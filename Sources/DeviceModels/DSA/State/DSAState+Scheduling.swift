@@ -72,12 +72,14 @@ extension DSAState {
       queues[index].credit += queues[index].configuration.priority
       if best.map({ queues[index].credit > queues[$0].credit }) ?? true { best = index }
     }
-    guard let best, let descriptor = queues[best].popFirst() else { return nil }
+    guard let best else { return nil }
+    let ticket = queues[best].taken
+    guard let descriptor = queues[best].popFirst() else { return nil }
     queues[best].credit = 0
     sequence &+= 1
     return DSAJob(
-      descriptor, queue: best, configuration: queues[best].configuration, sequence: sequence,
-      controls: controls, permissions: vectorPermissions, epoch: epoch)
+      descriptor, queue: best, configuration: queues[best].configuration, ticket: ticket,
+      sequence: sequence, controls: controls, permissions: vectorPermissions, epoch: epoch)
   }
 
   /// The worker gives a job back.

@@ -17,6 +17,8 @@ struct DSAState: Sendable {
   /// The command at work, and how the last one ended.
   var command: DSACommand?
   var commandError = DSACommandError.none
+  /// How many descriptors each queue had been given when the command came: it waits for those.
+  var commandLimits: [UInt64] = []
   var softwareError: (UInt64, UInt64, UInt64) = (0, 0, 0)
   var vectorPermissions: [UInt32]
   /// 16 dwords a group.
@@ -71,6 +73,8 @@ struct DSAQueue: Sendable {
   private var ring: [DSADescriptor] = []
   private var head = 0
   private(set) var occupancy = 0
+  /// How many descriptors have left the queue.
+  private(set) var taken: UInt64 = 0
   /// What makes the choice between queues fair.
   var credit = 0
 
@@ -113,6 +117,7 @@ struct DSAQueue: Sendable {
     let first = ring[head]
     head = (head + 1) % ring.count
     occupancy -= 1
+    taken &+= 1
     return first
   }
 
