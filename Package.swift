@@ -22,6 +22,7 @@ let package = Package(
     .library(name: "PCIe", targets: ["PCIe"]),
     .library(name: "Placement", targets: ["Placement"]),
     .library(name: "IOMMU", targets: ["IOMMU"]),
+    .library(name: "DeviceModels", targets: ["DeviceModels"]),
     .library(name: "VirtualIOMMU", targets: ["VirtualIOMMU"]),
     .library(name: "Passthrough", targets: ["Passthrough"]),
     // For the packages of this repository that fuzz and measure.
@@ -45,6 +46,8 @@ let package = Package(
     .target(name: "Placement", dependencies: ["Hardware", "PCIe"], swiftSettings: settings),
     .target(name: "HostABI", swiftSettings: settings),
     .target(name: "IOMMU", dependencies: ["Hardware"], swiftSettings: settings),
+    .target(
+      name: "DeviceModels", dependencies: ["Hardware", "IOMMU", "PCIe"], swiftSettings: settings),
     .target(
       name: "VirtualIOMMU", dependencies: ["Hardware", "IOMMU"], swiftSettings: settings),
     .target(
@@ -73,7 +76,7 @@ let package = Package(
     .target(
       name: "HostLab",
       dependencies: [
-        "Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe", "SoftHost",
+        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe", "SoftHost",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
@@ -89,8 +92,8 @@ let package = Package(
     .executableTarget(
       name: "passage-conformance",
       dependencies: [
-        "Conformance", "HostABI", "HostSystem", "Hardware", "IOMMUClient", "LinuxHost", "PCIe",
-        "Passthrough", "SoftHost", "VirtualIOMMU",
+        "Conformance", "HostABI", "HostLab", "HostSystem", "Hardware", "IOMMUClient", "LinuxHost",
+        "PCIe", "Passthrough", "SoftHost", "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -102,7 +105,14 @@ let package = Package(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "ConformanceTests",
-      dependencies: ["Conformance", "Hardware", "HostABI", "SoftHost"],
+      dependencies: ["Conformance", "Hardware", "HostABI", "HostLab", "SoftHost"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "DeviceModelsTests",
+      dependencies: [
+        "DeviceModels", "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "IOMMUClient",
+        "PCIe", "SoftHost", "TestSupport",
+      ],
       swiftSettings: settings),
     .testTarget(name: "HostABITests", dependencies: ["HostABI"], swiftSettings: settings),
     .testTarget(
@@ -112,10 +122,15 @@ let package = Package(
         "TestSupport",
       ],
       swiftSettings: settings),
+    // Launching forks, which wants a process with one thread: the tests start this one.
+    .executableTarget(
+      name: "launch-probe", dependencies: ["HostLab", "HostSystem"], path: "Tests/LaunchProbe",
+      swiftSettings: settings),
     .testTarget(
       name: "HostLabTests",
       dependencies: [
-        "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "PCIe", "SoftHost",
+        "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "PCIe", "SoftHost", "TestSupport",
+        "launch-probe",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),

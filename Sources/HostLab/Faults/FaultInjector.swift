@@ -36,6 +36,9 @@ package final class FaultInjector: Sendable {
     self.names = names
   }
 
+  /// Whether any call can go wrong.
+  package var isActive: Bool { !names.isEmpty }
+
   /// Decides about a call; to be asked exactly once for each, before it is carried out.
   ///
   /// - Parameters:

@@ -1,3 +1,5 @@
+package import HostSystem
+
 /// Something that did not come from a system call of the program.
 package enum TracedEvent: Sendable {
   /// The program starts.
@@ -20,22 +22,6 @@ package enum TracedEvent: Sendable {
   case leftBehind(contexts: Int, chargedPages: Int)
   /// Something else worth knowing.
   case message(String)
-}
-
-/// How a program ended.
-package enum ProgramEnd: Hashable, Sendable {
-  /// It exited with a status.
-  case exited(Int32)
-  /// A signal ended it.
-  case signalled(Int32)
-
-  /// The status that a shell gives it: 128 and the signal's number for a signal.
-  package var status: Int32 {
-    switch self {
-    case .exited(let status): status
-    case .signalled(let signal): 128 &+ signal
-    }
-  }
 }
 
 /// One request of a device to memory.

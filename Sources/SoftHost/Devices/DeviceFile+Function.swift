@@ -166,8 +166,11 @@ extension DeviceFile {
 extension Caller {
   /// The event counter of a descriptor: `EBADF` when it is not open, `EINVAL` when it is none.
   func eventSink(_ descriptor: Int32) throws(LinuxErrno) -> any EventSink {
-    guard case .counter(let counter) = try file(descriptor).kind else { throw .EINVAL }
-    return counter
+    switch try file(descriptor).kind {
+    case .counter(let counter): return counter
+    case .event(let sink): return sink
+    default: throw .EINVAL
+    }
   }
 }
 

@@ -57,6 +57,10 @@ final class DeviceFile {
   private var access: AccessObject?
   /// Whether the RID is attached by this file.
   var isAttached = false
+  /// The real file behind the descriptors, for programs of other processes.
+  var mappableFile: (any MappableFile)? {
+    didSet { if let mappableFile, context != nil { node.function.takeMemory(from: mappableFile) } }
+  }
   /// PASIDs attached by this file.
   private var pasids = InPlace(IDAllocator())
 
@@ -128,6 +132,7 @@ final class DeviceFile {
     if !isThroughGroup { node.device?.group.deviceNodeBinds += 1 }
     do {
       try node.function.open()
+      if let mappableFile { node.function.takeMemory(from: mappableFile) }
       try finishing(id)
     } catch {
       close()

@@ -17,6 +17,9 @@ final class HostState {
   private(set) var contexts: [IOMMUContext] = []
   private var charges: [UInt32: Charge] = [:]
   private var callers: [Caller?] = []
+  /// Open files of programs in other processes, by numbers that are never given again.
+  var numberedFiles: [Int: OpenFile] = [:]
+  var lastFileNumber = 0
   /// The tag given last, and whether all have been given once.
   var lastTag: UInt32 = 0
   private var tagsRepeat = false
@@ -27,8 +30,7 @@ final class HostState {
   }
 
   /// Notes a program, and gives its number.
-  func addCaller(memory: any CallerMemory, credentials: Credentials) -> Int {
-    let caller = Caller(memory: memory, credentials: credentials)
+  func addCaller(_ caller: Caller) -> Int {
     if let free = callers.firstIndex(where: { $0 == nil }) {
       callers[free] = caller
       return free
@@ -40,11 +42,12 @@ final class HostState {
   /// The program with a number.
   func caller(_ number: Int) -> Caller? { callers[number] }
 
-  /// A program ends: its descriptors close.
+  /// A program ends: its descriptors close, where the host keeps them.
   func removeCaller(_ number: Int) {
     guard let caller = callers[number] else { return }
     callers[number] = nil
-    closeAll(of: caller)
+    guard let table = caller.files as? DescriptorTable else { return }
+    for descriptor in table.descriptors { try? close(descriptor, by: caller) }
   }
 
   deinit {
@@ -127,6 +130,15 @@ final class HostState {
 extension HostState {
   /// Opens a path for a program.
   func open(_ path: String, by caller: Caller) throws(LinuxErrno) -> Int32 {
+    let file = try open(path)
+    do { return try caller.add(file) } catch {
+      release(file)
+      throw error
+    }
+  }
+
+  /// Opens a path; whoever gets the file holds it.
+  func open(_ path: String) throws(LinuxErrno) -> OpenFile {
     let kind: OpenFile.Kind
     // As with Linux's iommufd container option, the container node opens a context too.
     if path == "/dev/iommu" || path == "/dev/vfio/vfio" {
@@ -144,11 +156,7 @@ extension HostState {
     } else {
       throw .ENOENT
     }
-    let file = OpenFile(kind)
-    do { return try caller.add(file) } catch {
-      release(file)
-      throw error
-    }
+    return OpenFile(kind)
   }
 
   /// Opens a queue of a context, whose descriptor the caller is told before it can be used.
@@ -168,11 +176,6 @@ extension HostState {
   /// Closes a descriptor; the last one of a file ends it.
   func close(_ descriptor: Int32, by caller: Caller) throws(LinuxErrno) {
     release(try caller.remove(descriptor))
-  }
-
-  /// Closes all of a program's descriptors, as its end does.
-  func closeAll(of caller: Caller) {
-    for descriptor in caller.descriptors { try? close(descriptor, by: caller) }
   }
 
   /// One holder of a file less.
@@ -195,7 +198,7 @@ extension HostState {
     case .access(let access):
       access.close()
       release(access.context)
-    case .counter, .memory, .buffer: break
+    case .counter, .event, .memory, .buffer, .other: break
     }
   }
 

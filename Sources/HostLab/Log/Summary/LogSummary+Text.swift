@@ -1,3 +1,4 @@
+import HostSystem
 extension LogSummary {
   /// The summary for people.
   func text(_ style: LogStyle) -> String {

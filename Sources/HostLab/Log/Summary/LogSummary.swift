@@ -1,3 +1,4 @@
+import HostSystem
 /// What a log has counted.
 struct LogSummary: Sendable {
   /// Calls of one name.
