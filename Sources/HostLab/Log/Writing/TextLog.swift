@@ -23,7 +23,7 @@ struct TextLog: Sendable {
   }
 
   /// Columns of a request's name and of its file.
-  private static let nameWidth = 18
+  private static let nameWidth = 22
   private static let fileWidth = 10
 
   init(_ style: LogStyle) { self.style = style }
