@@ -128,6 +128,30 @@ struct RequestLogTests {
     }
   }
 
+  @Test("what a device moves is one line, a fault has its own")
+  func deviceLines() throws {
+    let program = try TracedProgram()
+    for index in 0..<100 {
+      program.record(
+        .dma(
+          TracedDMA(
+            device: 0, pasid: 5, address: UInt64(index) << 12, byteCount: 4096,
+            isWrite: index % 2 == 1)))
+    }
+    program.record(
+      .dma(
+        TracedDMA(
+          device: 0, pasid: nil, address: 0, byteCount: 8, isWrite: false,
+          fault: "nothing is attached")))
+    program.end()
+    let lines = program.text.split(separator: "\n").dropFirst(2).map { String($0) }
+    #expect(lines[0].hasSuffix("vfio0      DMA read PASID 5 at 0x0, 4 KiB"))
+    #expect(lines[1].hasSuffix(" … 99 more, 396 KiB"))
+    #expect(lines[2].hasSuffix("DMA read at 0x0, 8 B: fault, nothing is attached"))
+    #expect(
+      program.text.contains("50 DMA reads, 50 writes, 400 KiB; DMA through 1 PASIDs; 1 faults"))
+  }
+
   @Test("JSON has one object a line, each with its type, and the summary last")
   func json() throws {
     let program = try TracedProgram(.json)

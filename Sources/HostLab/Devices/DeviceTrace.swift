@@ -82,7 +82,7 @@ package final class DeviceTrace: Sendable {
       return told[index]
     }
     guard count > before else { return }
-      // The unit keeps the first 256; more of the same tell nothing new.
+    // The unit keeps the first 256; more of the same tell nothing new.
     for hit in unit.staleHits.dropFirst(before).prefix(count - before) {
       log.record(
         .stale(
