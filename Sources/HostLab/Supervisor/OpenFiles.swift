@@ -230,6 +230,11 @@ enum RegionOffset {
     isDevice ? offset + memoryBase << shift : offset
   }
 
+  /// The region and the place in it that an offset in a device's file stands for.
+  static func place(_ offset: UInt64) -> (region: Int, position: UInt64) {
+    (Int(offset >> shift & 0xF), offset & (1 << shift - 1))
+  }
+
   /// What a program sees for one of the host's offsets.
   static func shown(_ offset: UInt64, isServed: Bool) -> UInt64 {
     offset + (isServed ? servedBase : memoryBase) << shift

@@ -171,8 +171,14 @@ extension Trap {
     return .goOn
   }
 
-  /// Accesses to mapped registers are carried out one by one.
-  private func follow(_ process: Int32) {}
+  /// Accesses to mapped registers are carried out one by one from now on.
+  private func follow(_ process: Int32) {
+    do { try tracer().follow(process) } catch {
+      say(
+        "process \(process) maps registers, but cannot be traced (errno \(error.errno)): it gets "
+          + "SIGBUS where it touches them")
+    }
+  }
 
   // MARK: Other ways to data
 

@@ -67,6 +67,22 @@ final class Trap: Sendable {
   }
 
   private let programs: ProgramList
+  private let registers = Mutex<AccessTracer?>(nil)
+
+  /// What carries out accesses to mapped registers, once a program maps some.
+  func tracer() throws(CallFailure) -> AccessTracer {
+    if let known = registers.withLock({ $0 }) { return known }
+    let made = try AccessTracer(
+      devices: MappedRegisters(host, files), firstTrappedOffset: RegionOffset.fileSize,
+      log: { [weak self] in self?.say($0) })
+    registers.withLock { $0 = made }
+    return made
+  }
+
+  /// Says something that an operator should know, in the log or else on standard error.
+  func say(_ text: String) {
+    if let log { log.record(.message(text), at: clock.nanoseconds) } else { HostRun.complain(text) }
+  }
 
   /// The processes that were seen, for whoever asks what they have mapped.
   private final class ProgramList: Sendable {
