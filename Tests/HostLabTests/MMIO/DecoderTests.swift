@@ -103,7 +103,8 @@ struct DecoderTests {
     "what is none of them is not guessed",
     arguments: [
       "0f 0b", "90", "89 c7", "dd 07", "ff 27", "ff 37", "8f 07", "0f 6f 07", "f0 8b 07",
-      "f0 39 07", "66 c5 fe 6f 07", "62 f1 fe 49 6f 07", "62 f1 fe 58 6f 07", "c5 fe 6f c1",
+      "f0 39 07", "66 c5 fe 6f 07", "62 f1 7e 49 10 07", "62 f1 fe c9 7f 07", "62 f1 fe c8 6f 07",
+      "62 f1 fe 58 6f 07", "c5 fe 6f c1",
     ])
   func unknown(text: String) {
     #expect(throws: DecodingProblem.self) { try InstructionDecoder.decode(bytes(text)) }
@@ -172,6 +173,11 @@ private struct RandomMachine: InstructionMachine {
   mutating func vector(_ number: Int) throws(AccessProblem) -> [UInt8] {
     #expect((0..<32).contains(number))
     return [UInt8](repeating: UInt8(truncatingIfNeeded: generator.next()), count: 64)
+  }
+
+  mutating func mask(_ number: Int) throws(AccessProblem) -> UInt64 {
+    #expect((1..<8).contains(number))
+    return generator.next()
   }
 
   mutating func setVector(_ number: Int, _ bytes: [UInt8]) throws(AccessProblem) {

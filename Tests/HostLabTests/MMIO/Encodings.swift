@@ -299,5 +299,14 @@ enum Encodings {
     ("62 e1 7e 08 11 4f 01", "vmovss %xmm17, 4(%rdi)"),
     ("62 e2 7d 48 2a 0f", "vmovntdqa (%rdi), %zmm17"),
     ("62 e1 7e 48 6f 0c df", "vmovdqu32 (%rdi,%rbx,8), %zmm17"),
+    ("62 e1 7f 49 7f 8f 03 00 00 00", "vmovdqu8 %zmm17, 3(%rdi){%k1}"),
+    ("62 e1 7f 49 6f 0f", "vmovdqu8 (%rdi), %zmm17{%k1}"),
+    ("62 e1 7f a9 6f 0f", "vmovdqu8 (%rdi), %ymm17{%k1}{z}"),
+    ("62 f1 ff 29 7f 07", "vmovdqu16 %ymm0, (%rdi){%k1}"),
+    ("62 f1 7e c9 6f 07", "vmovdqu32 (%rdi), %zmm0{%k1}{z}"),
+    ("62 f1 fe 49 7f 47 01", "vmovdqu64 %zmm0, 64(%rdi){%k1}"),
+    ("62 f1 7c 09 10 0f", "vmovups (%rdi), %xmm1{%k1}"),
+    ("62 f1 fd 49 29 0f", "vmovapd %zmm1, (%rdi){%k1}"),
+    ("62 e1 fd 49 6f 0f", "vmovdqa64 (%rdi), %zmm17{%k1}"),
   ]
 }
