@@ -22,6 +22,7 @@ let package = Package(
     .library(name: "PCIe", targets: ["PCIe"]),
     .library(name: "Placement", targets: ["Placement"]),
     .library(name: "IOMMU", targets: ["IOMMU"]),
+    .library(name: "DeviceModels", targets: ["DeviceModels"]),
     .library(name: "VirtualIOMMU", targets: ["VirtualIOMMU"]),
     .library(name: "Passthrough", targets: ["Passthrough"]),
     // For the packages of this repository that fuzz and measure.
@@ -30,6 +31,7 @@ let package = Package(
     .library(name: "LinuxHost", targets: ["LinuxHost"]),
     .library(name: "IOMMUClient", targets: ["IOMMUClient"]),
     .library(name: "HostSystem", targets: ["HostSystem"]),
+    .library(name: "HostLab", targets: ["HostLab"]),
     .library(name: "Commands", targets: ["Commands"]),
   ],
   dependencies: [
@@ -44,6 +46,8 @@ let package = Package(
     .target(name: "Placement", dependencies: ["Hardware", "PCIe"], swiftSettings: settings),
     .target(name: "HostABI", swiftSettings: settings),
     .target(name: "IOMMU", dependencies: ["Hardware"], swiftSettings: settings),
+    .target(
+      name: "DeviceModels", dependencies: ["Hardware", "IOMMU", "PCIe"], swiftSettings: settings),
     .target(
       name: "VirtualIOMMU", dependencies: ["Hardware", "IOMMU"], swiftSettings: settings),
     .target(
@@ -66,20 +70,20 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(
-      name: "HostLab",
-      dependencies: [
-        "Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe", "SoftHost",
-        .product(name: "SystemPackage", package: "swift-system"),
-      ],
-      swiftSettings: settings),
-    .target(
       name: "LinuxHost", dependencies: ["HostABI", "HostSystem"], swiftSettings: settings),
     .target(name: "IOMMUClient", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(name: "Conformance", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(
+      name: "HostLab",
+      dependencies: [
+        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe", "SoftHost",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: settings),
+    .target(
       name: "Commands",
       dependencies: [
-        "HostABI", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "Passthrough",
+        "HostABI", "HostLab", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe", "Passthrough",
         "Placement", "SoftHost", "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
@@ -88,8 +92,8 @@ let package = Package(
     .executableTarget(
       name: "passage-conformance",
       dependencies: [
-        "Conformance", "HostABI", "HostSystem", "Hardware", "IOMMUClient", "LinuxHost", "PCIe",
-        "Passthrough", "SoftHost", "VirtualIOMMU",
+        "Conformance", "HostABI", "HostLab", "HostSystem", "Hardware", "IOMMUClient", "LinuxHost",
+        "PCIe", "Passthrough", "SoftHost", "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -101,7 +105,14 @@ let package = Package(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "ConformanceTests",
-      dependencies: ["Conformance", "Hardware", "HostABI", "SoftHost"],
+      dependencies: ["Conformance", "Hardware", "HostABI", "HostLab", "SoftHost"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "DeviceModelsTests",
+      dependencies: [
+        "DeviceModels", "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "IOMMUClient",
+        "PCIe", "SoftHost", "TestSupport",
+      ],
       swiftSettings: settings),
     .testTarget(name: "HostABITests", dependencies: ["HostABI"], swiftSettings: settings),
     .testTarget(
@@ -116,7 +127,12 @@ let package = Package(
       name: "launch-probe", dependencies: ["HostLab", "HostSystem"], path: "Tests/LaunchProbe",
       swiftSettings: settings),
     .testTarget(
-      name: "HostLabTests", dependencies: ["HostLab", "HostSystem", "TestSupport", "launch-probe"],
+      name: "HostLabTests",
+      dependencies: [
+        "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "PCIe", "SoftHost", "TestSupport",
+        "launch-probe",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "IOMMUClientTests", dependencies: ["Hardware", "HostABI", "IOMMUClient", "SoftHost"],
@@ -157,7 +173,8 @@ let package = Package(
     .testTarget(
       name: "CommandsTests",
       dependencies: [
-        "Commands", "HostABI", "Hardware", "PCIe", "Placement", "SoftHost", "TestSupport",
+        "Commands", "HostABI", "HostLab", "Hardware", "PCIe", "Placement", "SoftHost",
+        "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
   ]

@@ -3,7 +3,10 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #if defined(__x86_64__)
@@ -28,6 +31,94 @@ const int32_t clinux_mmap = SYS_mmap, clinux_mprotect = SYS_mprotect,
               clinux_munmap = SYS_munmap;
 const int32_t clinux_process_read = SYS_process_vm_readv,
               clinux_process_write = SYS_process_vm_writev, clinux_getpid = SYS_getpid;
+const int32_t clinux_pidfd_open = SYS_pidfd_open, clinux_pidfd_getfd = 438,
+              clinux_kcmp = SYS_kcmp, clinux_fstat = SYS_fstat;
+const int32_t clinux_inotify_init = SYS_inotify_init1, clinux_inotify_add = SYS_inotify_add_watch,
+              clinux_inotify_remove = SYS_inotify_rm_watch;
+const int32_t clinux_epoll_create = SYS_epoll_create1, clinux_epoll_control = SYS_epoll_ctl,
+              clinux_epoll_wait = SYS_epoll_pwait;
+const int32_t clinux_capget = SYS_capget, clinux_prlimit = SYS_prlimit64,
+              clinux_fstatfs = SYS_fstatfs;
+const int32_t clinux_socketpair = SYS_socketpair, clinux_send = SYS_sendto,
+              clinux_receive = SYS_recvfrom, clinux_readlinkat = SYS_readlinkat;
+const int32_t clinux_close_range = 436, clinux_lseek = SYS_lseek, clinux_dup = SYS_dup,
+              clinux_dup3 = SYS_dup3, clinux_statx = SYS_statx, clinux_openat2 = 437,
+              clinux_readv = SYS_readv, clinux_writev = SYS_writev, clinux_preadv = SYS_preadv,
+              clinux_pwritev = SYS_pwritev, clinux_preadv2 = SYS_preadv2,
+              clinux_pwritev2 = SYS_pwritev2, clinux_sendfile = SYS_sendfile,
+              clinux_splice = SYS_splice, clinux_copy_file_range = SYS_copy_file_range,
+              clinux_execve = SYS_execve, clinux_execveat = SYS_execveat,
+              clinux_io_submit = SYS_io_submit, clinux_io_uring_setup = 425,
+              clinux_io_uring_enter = 426, clinux_io_uring_register = 427,
+              clinux_faccessat = SYS_faccessat, clinux_faccessat2 = 439;
+#if defined(__x86_64__)
+const int32_t clinux_newfstatat = SYS_newfstatat, clinux_open = SYS_open, clinux_dup2 = SYS_dup2,
+              clinux_stat = SYS_stat, clinux_lstat = SYS_lstat, clinux_access = SYS_access;
+const uint32_t clinux_architecture = 0xC000003E;
+#elif defined(__aarch64__)
+const int32_t clinux_newfstatat = 79, clinux_open = -1, clinux_dup2 = -1, clinux_stat = -1,
+              clinux_lstat = -1, clinux_access = -1;
+const uint32_t clinux_architecture = 0xC00000B7;
+#elif defined(__riscv)
+const int32_t clinux_newfstatat = 79, clinux_open = -1, clinux_dup2 = -1, clinux_stat = -1,
+              clinux_lstat = -1, clinux_access = -1;
+const uint32_t clinux_architecture = 0xC00000F3;
+#else
+#error "the calls of this architecture are not known"
+#endif
+
+/* Ranges as start and size; a start of zero is a free place. Read in a signal handler. */
+static _Atomic uint64_t guarded[4096][2];
+static _Atomic uint64_t guard_hits;
+static struct sigaction guard_before;
+
+static void guard_signal(int number, siginfo_t *info, void *context) {
+  uint64_t address = (uint64_t)(uintptr_t)info->si_addr;
+  for (int place = 0; place < 4096; place++) {
+    uint64_t start = guarded[place][0];
+    if (start == 0 || address < start || address - start >= guarded[place][1]) continue;
+    void *page = (void *)(uintptr_t)(address & ~4095ull);
+    if (mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+        page) {
+      break;
+    }
+    guard_hits++;
+    return;
+  }
+  /* Somebody else's: the access comes again and meets whoever was there before. */
+  sigaction(SIGBUS, &guard_before, 0);
+}
+
+static void guard_begin(void) {
+  struct sigaction action = {0};
+  action.sa_sigaction = guard_signal;
+  action.sa_flags = SA_SIGINFO | SA_NODEFER;
+  sigaction(SIGBUS, &action, &guard_before);
+}
+
+int32_t clinux_guard(uint64_t start, uint64_t byte_count) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  pthread_once(&once, guard_begin);
+  pthread_mutex_lock(&lock);
+  int32_t done = 0;
+  for (int place = 0; place < 4096 && !done; place++) {
+    if (guarded[place][0] != 0) continue;
+    guarded[place][1] = byte_count;
+    guarded[place][0] = start;
+    done = 1;
+  }
+  pthread_mutex_unlock(&lock);
+  return done;
+}
+
+void clinux_unguard(uint64_t start) {
+  for (int place = 0; place < 4096; place++) {
+    if (guarded[place][0] == start) guarded[place][0] = 0;
+  }
+}
+
+uint64_t clinux_guard_hits(void) { return guard_hits; }
 
 int64_t clinux_fork(void) {
   pid_t child = fork();
@@ -40,14 +131,11 @@ int64_t clinux_execute(uint64_t path, uint64_t arguments) {
 }
 
 const int32_t clinux_mkdirat = SYS_mkdirat, clinux_symlinkat = SYS_symlinkat,
-              clinux_mknodat = SYS_mknodat, clinux_readlinkat = SYS_readlinkat,
-              clinux_statx = SYS_statx, clinux_faccessat = SYS_faccessat,
-              clinux_mount = SYS_mount, clinux_chdir = SYS_chdir, clinux_fchmod = SYS_fchmod,
+              clinux_mknodat = SYS_mknodat, clinux_mount = SYS_mount, clinux_chdir = SYS_chdir, clinux_fchmod = SYS_fchmod,
               clinux_umask = SYS_umask;
 const int32_t clinux_unshare = SYS_unshare, clinux_prctl = SYS_prctl,
               clinux_seccomp = SYS_seccomp, clinux_wait4 = SYS_wait4, clinux_kill = SYS_kill,
-              clinux_exit_group = SYS_exit_group, clinux_pidfd_open = SYS_pidfd_open,
-              clinux_pidfd_getfd = SYS_pidfd_getfd, clinux_geteuid = SYS_geteuid,
+              clinux_exit_group = SYS_exit_group, clinux_geteuid = SYS_geteuid,
               clinux_getegid = SYS_getegid, clinux_getppid = SYS_getppid;
 int32_t clinux_xstate_offset(int32_t component) {
 #if defined(__x86_64__)
@@ -69,7 +157,7 @@ int64_t clinux_wake_by(int32_t signal) {
 
 const int32_t clinux_ptrace = SYS_ptrace, clinux_tgkill = SYS_tgkill, clinux_gettid = SYS_gettid;
 const int32_t clinux_sigprocmask = SYS_rt_sigprocmask, clinux_signalfd = SYS_signalfd4;
-const int32_t clinux_socketpair = SYS_socketpair, clinux_shutdown = SYS_shutdown;
+const int32_t clinux_shutdown = SYS_shutdown;
 #else
 /* Other systems have no such calls; the file keeps the target from being empty. */
 typedef int clinux_nothing;

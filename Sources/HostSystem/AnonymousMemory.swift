@@ -8,7 +8,7 @@ public import SystemPackage
   import Darwin
 #endif
 
-/// Private anonymous memory of this process: zero at first, page-aligned, given back at the end.
+/// Memory of this process that nobody else frees: private and anonymous, or part of a file.
 ///
 /// The memory keeps its address for as long as the object lives, so it can stand in for memory that
 /// a kernel has pinned. Accesses through ``read(at:count:)`` and ``write(_:at:)`` are plain copies.
@@ -17,6 +17,36 @@ public final class AnonymousMemory: Sendable {
   public let address: UInt64
   /// How many bytes there are, a multiple of the page size.
   public let byteCount: Int
+  /// Whether others see what is written.
+  private let isShared: Bool
+
+  /// Maps part of a file, shared with whoever else maps it.
+  ///
+  /// The file must not shrink while this lives, or whoever touches the memory must be ready for it.
+  ///
+  /// - Parameters:
+  ///   - descriptor: The file, which may be closed afterwards.
+  ///   - offset: Where in it, a multiple of its page size.
+  ///   - byteCount: How many bytes; rounded up to whole pages of 4 KiB.
+  ///   - isWritable: Whether it may be written.
+  /// - Throws: The error of `mmap`; `EINVAL` also when `byteCount` is not positive.
+  package init(
+    mapping descriptor: Int32, at offset: UInt64 = 0, byteCount: Int, isWritable: Bool = true
+  ) throws(Errno) {
+    guard byteCount > 0, byteCount <= Int.max - 4095, let place = Int(exactly: offset) else {
+      throw .invalidArgument
+    }
+    let whole = (byteCount + 4095) & ~4095
+    let protection = isWritable ? PROT_READ | PROT_WRITE : PROT_READ
+    // A new mapping at an address that the kernel chooses overlaps nothing.
+    let start = unsafe mmap(nil, whole, protection, MAP_SHARED, descriptor, place)
+    guard let start = unsafe start, unsafe start != MAP_FAILED else {
+      throw Errno(rawValue: errno)
+    }
+    address = UInt64(UInt(bitPattern: start))
+    self.byteCount = whole
+    isShared = true
+  }
 
   /// Maps memory; pages are taken when they are touched.
   ///
@@ -33,6 +63,7 @@ public final class AnonymousMemory: Sendable {
     }
     address = UInt64(UInt(bitPattern: start))
     self.byteCount = whole
+    isShared = false
   }
 
   deinit {
@@ -69,9 +100,11 @@ public final class AnonymousMemory: Sendable {
 
   /// Makes all bytes zero, and gives their pages back.
   public func clear() {
-    // The mapping is ours, and pages of a private anonymous one read as zero after this.
+    // The mapping is ours; pages of a private anonymous one read as zero after the first advice, those
+    // of a file in memory after the second.
     _ = unsafe madvise(
-      UnsafeMutableRawPointer(bitPattern: UInt(address)), byteCount, MADV_DONTNEED)
+      UnsafeMutableRawPointer(bitPattern: UInt(address)), byteCount,
+      isShared ? 9 /* MADV_REMOVE */ : MADV_DONTNEED)
   }
 
   private func check(_ offset: Int, _ count: Int) {

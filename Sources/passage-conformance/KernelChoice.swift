@@ -1,7 +1,9 @@
 import ArgumentParser
 import HostABI
+import HostLab
 import LinuxHost
 import SoftHost
+import Synchronization
 
 /// Which kernel is tried.
 struct KernelChoice: ParsableArguments {
@@ -34,4 +36,16 @@ struct KernelChoice: ParsableArguments {
     default: throw ValidationError("say which kernel: --soft or --kernel")
     }
   }
+
+  /// The kernel for whoever drives an engine: in memory, one with a DSA at work.
+  func chosenWithEngine() throws -> any HostKernel {
+    guard soft, !kernel else { return try chosen() }
+    let devices = try DeviceSet([DeviceChoice(parsing: "dsa")])
+    let host = try SoftwareHost(devices.hostDescription(UnitChoice()))
+    // At work until the program ends.
+    Self.engines.withLock { $0.append(devices.start(on: host)) }
+    return host.makeProcess(user ? Credentials(lockedMemoryLimit: 64 << 10) : .root)
+  }
+
+  private static let engines = Mutex<[RunningDevices]>([])
 }

@@ -23,6 +23,12 @@ struct PassageConformance: ParsableCommand {
   @Flag(help: "Realise every device for several guests instead, failing each request in turn.")
   var realise = false
 
+  @Flag(help: "Drive a DSA instead: copies with PASIDs, faults, detaching, reset.")
+  var engine = false
+
+  @Option(help: "With --engine: how many PASIDs, each with its own address space.")
+  var pasids = 4
+
   @Option(help: "Only cases whose name contains this text.")
   var filter: String?
 
@@ -43,6 +49,12 @@ struct PassageConformance: ParsableCommand {
     if realise, !runsCases || list || json || verbose || filter != nil {
       throw ValidationError("--realise takes only a kernel and --device")
     }
+    if engine, realise || !runsCases || list || json || verbose || filter != nil {
+      throw ValidationError("--engine takes only a kernel, --device and --pasids")
+    }
+    if engine, !(2...1000).contains(pasids) {
+      throw ValidationError("--pasids takes a number from 2 to 1000")
+    }
     if choice.kernel, choice.user { throw ValidationError("--user goes with --soft") }
   }
 
@@ -53,6 +65,7 @@ struct PassageConformance: ParsableCommand {
     if realise {
       return try RealiseRun(kernel: try choice.chosen(), paths: choice.devicePaths)()
     }
+    if engine { return try driveEngine() }
     let cases = ConformanceSuite.cases.filter { filter == nil || $0.name.contains(filter ?? "") }
     guard !cases.isEmpty else {
       throw ValidationError("no case's name contains \"\(filter ?? "")\"; --list shows them all")
@@ -71,5 +84,20 @@ struct PassageConformance: ParsableCommand {
     }
     print(json ? CaseText.json(run.counts) : run.closingLine)
     if run.counts.failed > 0 { throw ExitCode.failure }
+  }
+
+  /// Drives the first DSA among the devices.
+  private func driveEngine() throws {
+    let run: EngineRun
+    do {
+      run = try EngineRun(
+        on: try choice.chosenWithEngine(), paths: choice.devicePaths, pasidCount: pasids
+      ) { print($0) }
+    } catch let absence as EngineAbsence {
+      print("engine: not tried: \(absence)")
+      throw ExitCode.failure
+    }
+    print(run.closingLine)
+    if !run.isGood { throw ExitCode.failure }
   }
 }

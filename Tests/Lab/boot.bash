@@ -1,10 +1,15 @@
 # Boots the lab's kernel with one program in it: sourced by run.
 
+# What host-qemu changes: a program in front of the emulator, the kernel and its arguments, the
+# guest's memory, files for the guest's /modules, and how often it boots before it goes off.
+launcher=()
+image='' kernel_options='hugepages=128' memory=2G modules='' boots=1
+
 # boot PROGRAM ARGS...: runs it in the guest and exits with its exit code.
 boot() {
   local begun=$SECONDS
   work="$(mktemp -d)"
-  emulator=''
+  emulator='' answerer=''
   copiers=()
   trap end_boot EXIT
   trap 'exit 130' INT
@@ -14,7 +19,7 @@ boot() {
   choose_machine
   local more
   read -ra more <<<"$qemu_args"
-  mkfifo "$work/stdout" "$work/stderr"
+  mkfifo "$work/stdout" "$work/stderr" "$work/next.in" "$work/next.out"
   cat "$work/stdout" &
   copiers+=($!)
   cat "$work/stderr" >&2 &
@@ -22,25 +27,32 @@ boot() {
 
   # The kernel checks at boot that a timer tick arrives in time; an emulator on a busy machine
   # fails that now and then, and has nothing to gain from it.
-  local always=(console=ttyS0 loglevel=5 no_timer_check panic=-1 oops=panic hugepages=128)
+  # A kernel that dies ends the run, unless it is to boot again.
+  local again=(-no-reboot)
+  ((boots == 1)) || again=()
+  local always=(console=ttyS0 loglevel=5 no_timer_check panic=-1 oops=panic)
   local libraries="$system/usr/lib/x86_64-linux-gnu"
   # The emulator runs with its own Debian's loader and libraries: no chroot, nothing mounted, and
   # every path means what it means here.
-  timeout --kill-after=5 "$timeout" \
+  timeout --kill-after=5 "$timeout" ${launcher[@]+"${launcher[@]}"} \
     "$system/usr/lib64/ld-linux-x86-64.so.2" --library-path "$libraries" \
     "$system/usr/bin/qemu-system-x86_64" \
     -L "$system/usr/share/seabios" -L "$system/usr/share/qemu" \
-    -nodefaults -no-user-config -display none -monitor none -no-reboot \
-    -accel tcg,thread=multi -cpu max -smp 2 -m 2G "${hardware[@]}" \
-    -kernel "$kernel/bzImage" -initrd "$work/initrd" \
-    -append "${always[*]} $iommu_args $kernel_args" \
+    -nodefaults -no-user-config -display none -monitor none "${again[@]}" \
+    -accel tcg,thread=multi -cpu max -smp 2 -m "$memory" "${hardware[@]}" \
+    -kernel "${image:-$kernel/bzImage}" -initrd "$work/initrd" \
+    -append "${always[*]} $kernel_options $iommu_args $kernel_args" \
     -serial "file:$work/serial" \
     -device virtio-serial-pci,id=ports,max_ports=8 \
     "${ports[@]}" "${more[@]}" </dev/null >"$work/emulator" 2>&1 &
   emulator=$!
+  answer_boots &
+  answerer=$!
   local ended=0
   wait "$emulator" || ended=$?
   emulator=''
+  kill "$answerer" 2>/dev/null || true
+  answerer=''
   # A guest that never opened its ports leaves the copiers waiting for a first writer.
   : 1<>"$work/stdout" 2<>"$work/stderr"
   wait "${copiers[@]}" || true
@@ -60,7 +72,8 @@ boot() {
       mkdir -p "$out"
       tar -C "$out" -xf "$work/out"
     fi
-    exit "$(<"$work/code")"
+    # One line a boot; the worst one counts.
+    exit "$(sort -n "$work/code" | tail -n 1)"
   fi
   cat "$work/emulator" "$work/serial" >&2 2>/dev/null || true
   if [[ "$ended" == 124 || "$ended" == 137 ]]; then
@@ -74,10 +87,20 @@ boot() {
 
 end_boot() {
   local process
-  for process in $emulator ${copiers[@]+"${copiers[@]}"}; do
+  for process in $emulator $answerer ${copiers[@]+"${copiers[@]}"}; do
     kill "$process" 2>/dev/null || true
   done
   rm -rf --one-file-system "$work"
+}
+
+# A guest asks at its end how to go on: it boots again until it has booted often enough.
+answer_boots() {
+  local count
+  exec {asked}<>"$work/next.out" {answer}<>"$work/next.in"
+  for ((count = 1; ; count++)); do
+    read -r -u "$asked" || return
+    if ((count < boots)); then echo reboot >&"$answer"; else echo poweroff >&"$answer"; fi
+  done
 }
 
 # The initial file system: busybox, init, the program and its files.
@@ -102,6 +125,7 @@ pack() {
     mkdir -p "$root/$(dirname "$guest")"
     cp "$host" "$root/$guest"
   done
+  [[ -z "$modules" ]] || cp -r "$modules" "$root/modules"
   (cd "$root" && find . | "$system/usr/bin/busybox" cpio -o -H newc 2>/dev/null)
 }
 
@@ -128,9 +152,14 @@ choose_machine() {
       iommu_args='amd_iommu=pgtbl_v1'
       ;;
     none) ;;
+    # What stands behind a stock VMM's own IOMMU; host-qemu puts a device there.
+    host)
+      hardware+=(-device "$(vtd),scalable-mode=on,fsts=on,svm=on,pasid-bits=20")
+      iommu_args='intel_iommu=on,sm_on'
+      ;;
     *) fail "no machine is named $machine" ;;
   esac
-  hardware+=(
+  [[ "$machine" == host ]] || hardware+=(
     # Endpoints below root ports of their own: each has an IOMMU group to itself.
     -device pcie-root-port,id=port1,chassis=1,addr=4
     -device pcie-root-port,id=port2,chassis=2,addr=5
@@ -152,6 +181,8 @@ choose_machine() {
     ports+=(-chardev "file,id=$name,path=$work/$name"
       -device "virtserialport,bus=ports.0,chardev=$name,name=$name")
   done
+  ports+=(-chardev "pipe,id=next,path=$work/next"
+    -device "virtserialport,bus=ports.0,chardev=next,name=next")
 }
 
 vtd() { printf 'intel-iommu,intremap=on,device-iotlb=on,caching-mode=on'; }

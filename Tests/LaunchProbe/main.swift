@@ -68,7 +68,7 @@ import HostSystem
       try tracer.follow(program.pid)
     }
     if filter.count > 1 { program.killAll() }
-    Calls.exit(program.wait().shellStatus)
+    Calls.exit(program.wait().status)
   } catch let error as LaunchError {
     try Calls.writeAll(2, Array("launch-probe: \(error)\n".utf8))
     Calls.exit(error.exitStatus)

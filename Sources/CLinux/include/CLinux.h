@@ -18,13 +18,40 @@ extern const int32_t clinux_read, clinux_write, clinux_pread, clinux_pwrite, cli
 extern const int32_t clinux_eventfd, clinux_memfd, clinux_ftruncate;
 extern const int32_t clinux_mmap, clinux_mprotect, clinux_munmap;
 extern const int32_t clinux_process_read, clinux_process_write, clinux_getpid;
-extern const int32_t clinux_mkdirat, clinux_symlinkat, clinux_mknodat, clinux_readlinkat,
-    clinux_statx, clinux_faccessat, clinux_mount, clinux_chdir, clinux_fchmod, clinux_umask;
+extern const int32_t clinux_pidfd_open, clinux_pidfd_getfd, clinux_kcmp, clinux_fstat;
+extern const int32_t clinux_inotify_init, clinux_inotify_add, clinux_inotify_remove;
+extern const int32_t clinux_epoll_create, clinux_epoll_control, clinux_epoll_wait;
+extern const int32_t clinux_capget, clinux_prlimit, clinux_fstatfs;
+extern const int32_t clinux_socketpair, clinux_send, clinux_receive, clinux_readlinkat;
+
+/* The calls that a program's filter sees. */
+extern const int32_t clinux_close_range, clinux_lseek, clinux_dup, clinux_dup3, clinux_statx;
+extern const int32_t clinux_newfstatat, clinux_openat2, clinux_readv, clinux_writev;
+extern const int32_t clinux_preadv, clinux_pwritev, clinux_preadv2, clinux_pwritev2;
+extern const int32_t clinux_sendfile, clinux_splice, clinux_copy_file_range;
+extern const int32_t clinux_execve, clinux_execveat, clinux_io_submit;
+extern const int32_t clinux_io_uring_setup, clinux_io_uring_enter, clinux_io_uring_register;
+/* Calls that only some architectures have; -1 elsewhere. */
+extern const int32_t clinux_open, clinux_dup2, clinux_stat, clinux_lstat, clinux_access;
+extern const int32_t clinux_faccessat, clinux_faccessat2;
+/* AUDIT_ARCH of this architecture. */
+extern const uint32_t clinux_architecture;
+
+/*
+ * Memory that somebody else may shorten: a touch behind its end finds zeros from then on, not SIGBUS.
+ * Answers whether there is room to note it, up to 4,096 ranges.
+ */
+int32_t clinux_guard(uint64_t start, uint64_t byte_count);
+/* Forgets a range. */
+void clinux_unguard(uint64_t start);
+/* How many pages were replaced by zeros so far. */
+uint64_t clinux_guard_hits(void);
+extern const int32_t clinux_mkdirat, clinux_symlinkat, clinux_mknodat, clinux_mount, clinux_chdir, clinux_fchmod, clinux_umask;
 extern const int32_t clinux_unshare, clinux_prctl, clinux_seccomp, clinux_wait4, clinux_kill,
-    clinux_exit_group, clinux_pidfd_open, clinux_pidfd_getfd, clinux_geteuid, clinux_getegid,
+    clinux_exit_group, clinux_geteuid, clinux_getegid,
     clinux_getppid;
 extern const int32_t clinux_sigprocmask, clinux_signalfd;
-extern const int32_t clinux_socketpair, clinux_shutdown;
+extern const int32_t clinux_shutdown;
 
 extern const int32_t clinux_ptrace, clinux_tgkill, clinux_gettid;
 

@@ -9,7 +9,9 @@ public struct Passage: ParsableCommand {
     commandName: "passage",
     abstract: "PASIDs for virtual machines: the whole path in software, and where a vPASID can go.",
     version: "0.1.0",
-    subcommands: [LabCommand.self, InspectCommand.self, SurveyCommand.self, PlanCommand.self])
+    subcommands: [
+      HostCommand.self, LabCommand.self, InspectCommand.self, SurveyCommand.self, PlanCommand.self,
+    ])
 
   /// Makes the program; the parser fills it.
   public init() {}
@@ -20,9 +22,9 @@ public struct Passage: ParsableCommand {
   public static func run() -> Never {
     do {
       // The parser would take the next argument for the value, and that may be a file to read.
-      if let empty = CommandLine.arguments.dropFirst().first(where: {
-        $0.hasPrefix("--") && $0.hasSuffix("=")
-      }) {
+      // What stands behind -- is another program's.
+      let own = CommandLine.arguments.dropFirst().prefix { $0 != "--" }
+      if let empty = own.first(where: { $0.hasPrefix("--") && $0.hasSuffix("=") }) {
         throw ValidationError("\(empty) has no value")
       }
       var command = try parseAsRoot()

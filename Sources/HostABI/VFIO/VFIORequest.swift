@@ -62,3 +62,25 @@ public enum VFIOContainerRequest: UInt32, CaseIterable, Hashable, Sendable {
   /// `VFIO_IOMMU_UNMAP_DMA`.
   case unmapDMA = 0x3B72
 }
+
+/// The requests of a VFIO group's descriptor (Linux 7.2, `linux/vfio.h`), by their whole numbers.
+public enum VFIOGroupRequest: UInt32, CaseIterable, Hashable, Sendable {
+  /// `VFIO_GROUP_GET_STATUS`.
+  case getStatus = 0x3B67
+  /// `VFIO_GROUP_SET_CONTAINER`.
+  case setContainer = 0x3B68
+  /// `VFIO_GROUP_UNSET_CONTAINER`.
+  case unsetContainer = 0x3B69
+  /// `VFIO_GROUP_GET_DEVICE_FD`.
+  case getDeviceFD = 0x3B6A
+
+  /// The name in Linux's header.
+  public var name: String {
+    switch self {
+    case .getStatus: "VFIO_GROUP_GET_STATUS"
+    case .setContainer: "VFIO_GROUP_SET_CONTAINER"
+    case .unsetContainer: "VFIO_GROUP_UNSET_CONTAINER"
+    case .getDeviceFD: "VFIO_GROUP_GET_DEVICE_FD"
+    }
+  }
+}

@@ -6,6 +6,19 @@
     package let identity: FileIdentity
     /// Kind and permissions, as `st_mode` holds them.
     package let mode: UInt16
+    /// `st_rdev`: which device a device node is of.
+    package let deviceNumber: UInt64
+    /// The size in bytes.
+    package let byteCount: UInt64
+
+    package init(
+      identity: FileIdentity, mode: UInt16, deviceNumber: UInt64, byteCount: UInt64
+    ) {
+      self.identity = identity
+      self.mode = mode
+      self.deviceNumber = deviceNumber
+      self.byteCount = byteCount
+    }
 
     package var isFolder: Bool { mode & 0o170_000 == 0o040_000 }
     package var isLink: Bool { mode & 0o170_000 == 0o120_000 }
@@ -194,7 +207,10 @@
       return FileFacts(
         identity: FileIdentity(
           major: UInt32(number(136, 4)), minor: UInt32(number(140, 4)), inode: number(32, 8)),
-        mode: UInt16(number(28, 2)))
+        mode: UInt16(number(28, 2)),
+        deviceNumber: FileIdentity.deviceNumber(
+          major: UInt32(number(128, 4)), minor: UInt32(number(132, 4))),
+        byteCount: number(40, 8))
     }
 
     /// Mounts, as `mount` does; flags are `MS_…`.

@@ -16,7 +16,7 @@ package enum ProgramEnd: Hashable, Sendable {
   }
 
   /// The status that a shell would report.
-  package var shellStatus: Int32 {
+  package var status: Int32 {
     switch self {
     case .exited(let status): status
     case .signalled(let signal): 128 + signal

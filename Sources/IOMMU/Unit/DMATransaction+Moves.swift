@@ -105,10 +105,11 @@ extension DMATransaction {
   ///   - reader: Whose request the reading is.
   ///   - target: Where the first byte goes.
   ///   - writer: Whose request the writing is.
+  ///   - access: What is asked for besides reading and writing: privilege.
   /// - Returns: How far it came. An obstacle of the source is told before one of the target.
   public func copy(
     _ byteCount: Int, from source: IOVA, of reader: borrowing TranslationContext,
-    to target: IOVA, of writer: borrowing TranslationContext
+    to target: IOVA, of writer: borrowing TranslationContext, _ access: DMAAccess = []
   ) -> DMAOutcome {
     precondition(byteCount >= 0, "a copy has no negative length")
     var done = 0
@@ -118,11 +119,11 @@ extension DMATransaction {
       let left = min(4096 &- (from.rawValue & 0xFFF), 4096 &- (to.rawValue & 0xFFF))
       let count = min(byteCount &- done, Int(left))
       let (input, output): (HostAddress, HostAddress)
-      switch translate(from, .read, for: reader) {
+      switch translate(from, access.union(.read), for: reader) {
       case .fault(let fault): return DMAOutcome(byteCount: done, obstacle: .fault(fault))
       case .success(let page): input = page.address
       }
-      switch translate(to, .write, for: writer) {
+      switch translate(to, access.union(.write), for: writer) {
       case .fault(let fault): return DMAOutcome(byteCount: done, obstacle: .fault(fault))
       case .success(let page): output = page.address
       }

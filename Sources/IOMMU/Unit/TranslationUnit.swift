@@ -20,7 +20,7 @@ public final class TranslationUnit: Sendable {
   public let iotlb: IOTLB
   /// The unit's cache of SMMUv3 context descriptors.
   public let contextDescriptors = ContextDescriptorCache()
-  let foreign: (any ForeignMemory)?
+  package let foreign: (any ForeignMemory)?
   let slots = TransactionSlots()
   let strict: Atomic<Bool>
   private let stale = Mutex(StaleHits())

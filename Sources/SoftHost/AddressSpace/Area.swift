@@ -48,6 +48,9 @@ struct Area {
     for extent in held.pages.others where left > 0 { show(extent) }
   }
 
+  /// The largest pages that the memory consists of, in bytes; the area's pages must be held.
+  var largestPage: UInt64 { pin.map { pages.held(by: $0).pages.largestPage } ?? Page.size }
+
   /// The host address of one byte of the area, whose pages must be held.
   func hostAddress(of iova: UInt64) -> UInt64? {
     var result: UInt64?

@@ -87,6 +87,7 @@ extension IOMMUContext {
     let pages = Pages(
       .user(caller.memory, address & ~Page.mask), pageOffset: address & Page.mask,
       byteCount: byteCount, isWritable: flags.contains(.writeable), charged: charge(caller))
+    pages.counted = caller.pinned
     return try ioas.map(
       MapRequest(
         first: (pages, 0, byteCount), flags: flags, byteCount: byteCount, iova: iova))
@@ -111,6 +112,7 @@ extension IOMMUContext {
     let pages = try pages(
       of: file, argument.start, argument.length, isWritable: flags.contains(.writeable),
       charged: charge(call.caller))
+    pages.counted = call.caller.pinned
     argument.iova = try ioas.map(
       MapRequest(
         first: (pages, 0, argument.length), flags: flags, byteCount: argument.length,
@@ -192,6 +194,11 @@ extension IOMMUContext {
     for pages in all.values where pages.charged !== payer {
       pages.charged?.remove(pages.pinnedPageCount)
       pages.charged = payer
+    }
+    for pages in all.values where pages.counted !== call.caller.pinned {
+      pages.counted?.pageCount -= pages.pinnedPageCount
+      pages.counted = call.caller.pinned
+      call.caller.pinned.pageCount += pages.pinnedPageCount
     }
   }
 }

@@ -41,6 +41,8 @@ final class Pages {
   let isWritable: Bool
   /// Who is charged for pinned pages, if anyone is.
   var charged: Charge?
+  /// Whose pinned pages they count as (`VmPin`), charged or not.
+  var counted: PinCount?
   /// Whether the exporter has taken the pages back; page tables show nothing of them then.
   var isRevoked = false
 
@@ -115,14 +117,12 @@ final class Pages {
   func pin(from offset: UInt64, byteCount: UInt64) throws(LinuxErrno) -> Pin {
     let range = pageRange(from: offset, byteCount: byteCount)
     if let number = number(covering: range) {
-      try charged?.add(holds.newPages(in: range))
-      holds.add(range)
+      try charge(range)
       if number == 0 { first?.uses += 1 } else { others[number]?.uses += 1 }
       return Pin(number: number)
     }
     let pages = try hold(range.lowerBound, range.count)
-    try charged?.add(holds.newPages(in: range))
-    holds.add(range)
+    try charge(range)
     let held = Held(firstPage: range.lowerBound, pageCount: range.count, pages: pages)
     guard first != nil else {
       first = held
@@ -131,6 +131,13 @@ final class Pages {
     repeat { lastNumber &+= 1 } while lastNumber == 0 || others[lastNumber] != nil
     others[lastNumber] = held
     return Pin(number: lastNumber)
+  }
+
+  private func charge(_ range: Range<Int>) throws(LinuxErrno) {
+    let new = holds.newPages(in: range)
+    try charged?.add(new)
+    counted?.pageCount += new
+    holds.add(range)
   }
 
   /// What a pin holds.
@@ -145,6 +152,7 @@ final class Pages {
   func unpin(_ pin: Pin, from offset: UInt64, byteCount: UInt64) {
     let left = holds.remove(pageRange(from: offset, byteCount: byteCount))
     charged?.remove(left)
+    counted?.pageCount -= left
     if pin.number == 0 {
       first?.uses -= 1
       if first?.uses == 0 { first = nil }
@@ -192,6 +200,11 @@ final class Pages {
     case .unusable: throw .EINVAL
     }
   }
+}
+
+/// How many pages of a program's are pinned.
+final class PinCount {
+  var pageCount = 0
 }
 
 /// Who pays for pinned pages: a user or a process, up to a limit.

@@ -22,7 +22,7 @@ extension DeviceFile {
     case .setIRQs: return try setIRQs(address, by: caller)
     case .reset: try reset(host)
     case .getHotResetInfo: try hotResetInfo(address, memory, host)
-    case .hotReset: try hotReset(address, memory, host)
+    case .hotReset: try hotReset(address, by: caller, host)
     case .ioEventFD: try ioEventFD(address, by: caller)
     case .feature: try feature(address, by: caller)
     case .bindIOMMUFD, .attach, .detach, nil: throw .ENOTTY
@@ -68,10 +68,14 @@ extension DeviceFile {
   }
 
   private func hotReset(
-    _ address: UInt64, _ memory: any CallerMemory, _ host: HostState
+    _ address: UInt64, by caller: Caller, _ host: HostState
   ) throws(LinuxErrno) {
-    let header = try memory.load(HotResetHeader.self, at: address)
-    try node.function.checkHotReset(header, scope: hotResetScope(host))
+    let header = try caller.memory.load(HotResetHeader.self, at: address)
+    if isThroughGroup {
+      try checkHotResetGroups(header, address, by: caller, host)
+    } else {
+      try node.function.checkHotReset(header, scope: hotResetScope(host))
+    }
     for sibling in host.functions where sibling.sharesBus(with: node) {
       sibling.device?.setResetting(true)
       host.drain()
@@ -83,6 +87,7 @@ extension DeviceFile {
   /// The functions that a reset of the bus resets; none for one that no bus leads to.
   private func hotResetScope(_ host: HostState) -> VFIOFunction.HotResetScope? {
     guard node.isBehindBus else { return nil }
+    if isThroughGroup { return groupHotResetScope(host) }
     return VFIOFunction.HotResetScope(
       host.functions.filter { $0.sharesBus(with: node) }.map { sibling in
         HotResetDependent {
@@ -161,8 +166,11 @@ extension DeviceFile {
 extension Caller {
   /// The event counter of a descriptor: `EBADF` when it is not open, `EINVAL` when it is none.
   func eventSink(_ descriptor: Int32) throws(LinuxErrno) -> any EventSink {
-    guard case .counter(let counter) = try file(descriptor).kind else { throw .EINVAL }
-    return counter
+    switch try file(descriptor).kind {
+    case .counter(let counter): return counter
+    case .event(let sink): return sink
+    default: throw .EINVAL
+    }
   }
 }
 

@@ -13,6 +13,8 @@ final class VFIONode {
   let parent: VFIONode?
   /// The open file that has the function bound.
   var bound: DeviceFile?
+  /// The file that the group's file gave for the function; another opening gets the same.
+  weak var groupFile: OpenFile?
 
   init(
     index: Int, device: PhysicalDevice?, function: VFIOFunction, address: PCIAddress,
@@ -26,21 +28,46 @@ final class VFIONode {
   }
 }
 
+extension VFIONode {
+  /// Checks the token that guards virtual functions (facts, 3.3), and takes a physical one's new one.
+  func checkToken(_ given: [UInt8]?, _ host: HostState) throws(LinuxErrno) {
+    let guardian: FunctionToken.Guardian
+    if let token = parent?.function.token {
+      guardian = .physicalFunction(token)
+    } else if let token = function.token {
+      guardian = .itself(
+        token, hasOpenFunctions: host.functions.contains { $0.parent === self && $0.bound != nil })
+    } else {
+      guardian = .none
+    }
+    if let new = try FunctionToken.check(given, guardian) { function.token = new }
+  }
+}
+
 /// One open of a VFIO device.
 final class DeviceFile {
   let node: VFIONode
+  /// Whether the group's file gave this one, which is then bound and attached from the start.
+  let isThroughGroup: Bool
   /// The context that the file is bound to.
   private(set) var context: IOMMUContext?
   /// The bound device behind an IOMMU.
-  private var object: DeviceObject?
+  private(set) var object: DeviceObject?
   /// The bound emulated device.
   private var access: AccessObject?
   /// Whether the RID is attached by this file.
-  private var isAttached = false
+  var isAttached = false
+  /// The real file behind the descriptors, for programs of other processes.
+  var mappableFile: (any MappableFile)? {
+    didSet { if let mappableFile, context != nil { node.function.takeMemory(from: mappableFile) } }
+  }
   /// PASIDs attached by this file.
   private var pasids = InPlace(IDAllocator())
 
-  init(_ node: VFIONode) { self.node = node }
+  init(_ node: VFIONode, isThroughGroup: Bool = false) {
+    self.node = node
+    self.isThroughGroup = isThroughGroup
+  }
 
   /// The number of the bound device in its context.
   var objectID: UInt32? { object?.id ?? access?.id }
@@ -55,6 +82,8 @@ final class DeviceFile {
     }
     guard context != nil else { throw .EINVAL }
     switch VFIODeviceRequest(rawValue: request) {
+    // A container moves its devices' tables, not a request on the device.
+    case .attach where isThroughGroup, .detach where isThroughGroup: throw .ENOTTY
     case .attach: try attach(address, caller.memory)
     case .detach: try detach(address, caller.memory)
     case let known: return try deviceRequest(known, address, by: caller, host: host)
@@ -78,43 +107,39 @@ final class DeviceFile {
       tail += count
     }
     let argument = try memory.loadPart(BindArgument.self, Int(size), at: address)
-    guard argument.iommufd >= 0, argument.flags & ~1 == 0 else { throw .EINVAL }
+    guard argument.iommufd >= 0, argument.flags & ~1 == 0, !isThroughGroup else { throw .EINVAL }
     if let group = node.device?.group, group.nodeOpens > 0 { throw .EBUSY }
     guard context == nil else { throw .EINVAL }
-    try checkToken(argument, memory, host)
+    let token = argument.flags & 1 == 1 ? try memory.load(16, at: argument.tokenAddress) : nil
+    try node.checkToken(token, host)
     let file = try caller.file(argument.iommufd)
     guard case .context(let context) = file.kind else { throw .EBADFD }
     guard node.bound == nil else { throw .EINVAL }
+    try bind(to: context, host) { id throws(LinuxErrno) in
+      try memory.store(DeviceNumber { $0.id = id }, at: address &+ 12)
+    }
+  }
+
+  /// Binds the function to a context and opens it; what comes last may still undo that.
+  func bind(
+    to context: IOMMUContext, _ host: HostState,
+    finishing: (UInt32) throws(LinuxErrno) -> Void
+  ) throws(LinuxErrno) {
     let id = try take(context)
     context.holders += 1
     self.context = context
     node.bound = self
+    if !isThroughGroup { node.device?.group.deviceNodeBinds += 1 }
     do {
       try node.function.open()
-      try memory.store(DeviceNumber { $0.id = id }, at: address &+ 12)
+      if let mappableFile { node.function.takeMemory(from: mappableFile) }
+      try finishing(id)
     } catch {
       close()
       host.release(context)
       throw error
     }
     node.device?.endpoint.setBusMaster(node.function.isBusMaster)
-  }
-
-  /// Checks the token that guards virtual functions (facts, 3.3), and takes a physical one's new one.
-  private func checkToken(
-    _ argument: BindArgument, _ memory: any CallerMemory, _ host: HostState
-  ) throws(LinuxErrno) {
-    let given = argument.flags & 1 == 1 ? try memory.load(16, at: argument.tokenAddress) : nil
-    let guardian: FunctionToken.Guardian
-    if let token = node.parent?.function.token {
-      guardian = .physicalFunction(token)
-    } else if let token = node.function.token {
-      guardian = .itself(
-        token, hasOpenFunctions: host.functions.contains { $0.parent === node && $0.bound != nil })
-    } else {
-      guardian = .none
-    }
-    if let new = try FunctionToken.check(given, guardian) { node.function.token = new }
   }
 
   /// Makes the context's object for the device.
@@ -137,6 +162,7 @@ final class DeviceFile {
   func close() {
     guard let context else { return }
     node.function.close()
+    if !isThroughGroup { node.device?.group.deviceNodeBinds -= 1 }
     if let object {
       object.physical.endpoint.setBusMaster(false)
       for pasid in pasids.value { object.detach(pasid: pasid) }

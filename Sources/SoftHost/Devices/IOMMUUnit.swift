@@ -30,8 +30,12 @@ final class IOMMUGroup {
   var boundCount = 0
   /// Whether a reset has parked the group on the blocking domain.
   var isResetting = false
-  /// How many descriptors of the group's node are open.
+  /// Open files of the group's node: one at most.
   var nodeOpens = 0
+  /// How many devices of the group are bound through nodes of their own.
+  var deviceNodeBinds = 0
+  /// The context that the group's file was given, by which its devices are opened.
+  var container: IOMMUContext?
 
   init(number: Int) { self.number = number }
 }

@@ -78,7 +78,13 @@ final class SMMUv3Driver: UnitDriver {
   let registers: SMMUv3Registers
   let name = "arm-smmu-v3"
 
-  init(_ registers: SMMUv3Registers) { self.registers = registers }
+  /// Who answers for pages that are not mapped here.
+  private let foreign: (any ForeignMemory)?
+
+  init(_ registers: SMMUv3Registers, foreign: (any ForeignMemory)?) {
+    self.registers = registers
+    self.foreign = foreign
+  }
 
   var tracksDirtyPages: Bool { registers.notesDirtyPages }
   var nestsThroughVIOMMU: Bool { true }
@@ -104,7 +110,7 @@ final class SMMUv3Driver: UnitDriver {
     }
     let width = isStage2 ? min(registers.outputBits, 48) : 48
     return PagingDomain(
-      .radix(PagingTable(levels: 4, dialect: .smmuv3)), pageSize: Page.size,
+      .radix(PagingTable(levels: 4, dialect: .smmuv3, foreign: foreign)), pageSize: Page.size,
       aperture: 0...(1 << UInt64(width)) - 1, refusesReadOnly: false,
       enforcesCoherency: enforcesCoherency)
   }

@@ -8,7 +8,13 @@ final class VTdDriver: UnitDriver {
   let registers: VTdRegisters
   let name = "intel-iommu"
 
-  init(_ registers: VTdRegisters) { self.registers = registers }
+  /// Who answers for pages that are not mapped here.
+  private let foreign: (any ForeignMemory)?
+
+  init(_ registers: VTdRegisters, foreign: (any ForeignMemory)?) {
+    self.registers = registers
+    self.foreign = foreign
+  }
 
   var tracksDirtyPages: Bool { registers.notesDirtyPages }
   var nestsDirectly: Bool { true }
@@ -40,7 +46,7 @@ final class VTdDriver: UnitDriver {
 
   private func domain(_ levels: Int, width: Int, _ flags: HWPTFlags) -> PagingDomain {
     PagingDomain(
-      .radix(PagingTable(levels: levels, dialect: .vtd)), pageSize: Page.size,
+      .radix(PagingTable(levels: levels, dialect: .vtd, foreign: foreign)), pageSize: Page.size,
       aperture: 0...(1 << UInt64(width)) - 1,
       // Erratum 772415: no unit can have read-only pages under a nesting parent.
       refusesReadOnly: flags.contains(.nestParent), enforcesCoherency: enforcesCoherency)

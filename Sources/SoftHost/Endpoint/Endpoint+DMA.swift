@@ -28,8 +28,16 @@ extension Endpoint {
     _ iova: IOVA, into buffer: inout MutableSpan<UInt8>, pasid: PASID? = nil,
     _ mode: DMAAccess = []
   ) -> DMAResult {
+    read(iova, into: &buffer, as: EndpointRequester(pasid, mode))
+  }
+
+  /// Reads memory as the device.
+  package func read(
+    _ iova: IOVA, into buffer: inout MutableSpan<UInt8>, as requester: EndpointRequester
+  ) -> DMAResult {
     let total = buffer.count
-    return inPieces(of: total, pasid, mode.union(.read)) { transaction, context, done, count in
+    let mode = requester.mode
+    return inPieces(of: total, requester, .read) { transaction, context, done, count in
       let at = IOVA(iova.rawValue &+ UInt64(done))
       guard count < total else {
         return transaction.read(from: at, into: &buffer, mode, for: context)
@@ -51,10 +59,17 @@ extension Endpoint {
   public func write(
     _ iova: IOVA, _ buffer: Span<UInt8>, pasid: PASID? = nil, _ mode: DMAAccess = []
   ) -> DMAResult {
-    inPieces(of: buffer.count, pasid, mode.union(.write)) { transaction, context, done, count in
+    write(iova, buffer, as: EndpointRequester(pasid, mode))
+  }
+
+  /// Writes memory as the device.
+  package func write(
+    _ iova: IOVA, _ buffer: Span<UInt8>, as requester: EndpointRequester
+  ) -> DMAResult {
+    inPieces(of: buffer.count, requester, .write) { transaction, context, done, count in
       transaction.write(
         to: IOVA(iova.rawValue &+ UInt64(done)), from: buffer.extracting(done..<done + count),
-        mode, for: context)
+        requester.mode, for: context)
     }
   }
 
@@ -70,10 +85,17 @@ extension Endpoint {
   public func copy(
     _ byteCount: Int, from source: IOVA, to target: IOVA, pasid: PASID? = nil
   ) -> DMAResult {
-    inPieces(of: byteCount, pasid, [.read, .write]) { transaction, context, done, count in
+    copy(byteCount, from: source, to: target, as: EndpointRequester(pasid))
+  }
+
+  /// Copies memory to memory as the device.
+  package func copy(
+    _ byteCount: Int, from source: IOVA, to target: IOVA, as requester: EndpointRequester
+  ) -> DMAResult {
+    inPieces(of: byteCount, requester, [.read, .write]) { transaction, context, done, count in
       transaction.copy(
         count, from: IOVA(source.rawValue &+ UInt64(done)), of: context,
-        to: IOVA(target.rawValue &+ UInt64(done)), of: context)
+        to: IOVA(target.rawValue &+ UInt64(done)), of: context, requester.mode)
     }
   }
 
@@ -82,7 +104,7 @@ extension Endpoint {
 
   /// Moves bytes in transactions that are short, each through what is attached by then.
   private func inPieces(
-    of byteCount: Int, _ pasid: PASID?, _ access: DMAAccess,
+    of byteCount: Int, _ requester: EndpointRequester, _ access: DMAAccess,
     _ move: (
       borrowing DMATransaction, borrowing TranslationContext, _ done: Int, _ count: Int
     ) -> DMAOutcome
@@ -93,33 +115,37 @@ extension Endpoint {
       // What is attached is looked up inside of the transaction: whoever detaches it waits for
       // the transaction then, and nobody uses its pages later.
       let outcome: DMAOutcome? = unit.withDMA { transaction in
-        guard let context = enter(pasid) else { return nil }
+        guard let context = enter(requester.pasid, requester.epoch) else { return nil }
         return move(transaction, context, done, count)
       }
       guard let outcome else { return .blocked }
-      guard outcome.obstacle == nil else { return finish(outcome, done, pasid, access) }
+      guard outcome.obstacle == nil else { return finish(outcome, done, requester, access) }
       done += count
     } while done < byteCount
     return .done
   }
 
   /// What translates the request, if anything does; call it inside of the transaction.
-  func enter(_ pasid: PASID?) -> TranslationContext? {
+  func enter(_ pasid: PASID?, _ epoch: UInt64? = nil) -> TranslationContext? {
     state.withLock { state in
-      guard state.isBusMaster, !state.isResetting else { return nil }
+      guard state.isBusMaster, !state.isResetting, epoch == nil || epoch == state.epoch else {
+        return nil
+      }
       return state.context(pasid, stream: deviceIndex)
     }
   }
 
   private func finish(
-    _ outcome: DMAOutcome, _ before: Int, _ pasid: PASID?, _ access: DMAAccess
+    _ outcome: DMAOutcome, _ before: Int, _ requester: EndpointRequester, _ access: DMAAccess
   ) -> DMAResult {
     switch outcome.obstacle {
     case nil: return .done
     case .unreachable: return .unreachable(doneBytes: before + outcome.byteCount)
     case .fault(let fault):
-      let report = reporter.withLock { $0 }
-      report?(self, pasid, fault, access)
+      if requester.reportsFaults {
+        let report = reporter.withLock { $0 }
+        report?(self, requester.pasid, fault, access.union(requester.mode))
+      }
       return .fault(fault, doneBytes: before + outcome.byteCount)
     }
   }
@@ -189,9 +215,12 @@ extension Endpoint {
 
   /// Gives the device an answer.
   func respond(_ response: EndpointPageResponse) {
-    state.withLock { state in
+    let handler: (@Sendable (EndpointPageResponse) -> Void)? = state.withLock { state in
+      if let handler = state.responseHandler { return handler }
       if state.responses.count >= Self.responseLimit { state.responses.removeFirst() }
       state.responses.append(response)
+      return nil
     }
+    handler?(response)
   }
 }

@@ -44,6 +44,10 @@ public final class Endpoint: Sendable {
     var isBusMaster = true
     var isResetting = false
     var responses: [EndpointPageResponse] = []
+    /// Who takes responses as they come; without, they wait in ``responses``.
+    var responseHandler: (@Sendable (EndpointPageResponse) -> Void)?
+    /// Requests that name another one are blocked.
+    var epoch: UInt64 = 0
     /// Whether PASID 0 is another name of the RID: Linux makes RID_PASID 0 for VT-d.
     let ridIsPASIDZero: Bool
     /// The last attachment that a PASID was looked up for.

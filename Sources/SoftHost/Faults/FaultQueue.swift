@@ -38,6 +38,9 @@ final class FaultQueue: HostObject {
   /// Who is told of answers in place of the endpoint, for the mock device.
   var onAnswer: ((Group, EndpointPageResponse.Code) -> Void)?
 
+  /// Who is told that there is something to read.
+  var onDelivery: (() -> Void)?
+
   /// Whether a read would find something.
   var isReadable: Bool { !waiting.isEmpty }
 
@@ -50,6 +53,7 @@ final class FaultQueue: HostObject {
   func deliver(_ group: Group) {
     guard waiting.count + unanswered.count < Self.groupLimit else { return answer(group, .invalid) }
     waiting.append(group)
+    onDelivery?()
   }
 
   /// `read(2)`: as many whole groups as fit.

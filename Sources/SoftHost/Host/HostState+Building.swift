@@ -11,8 +11,8 @@ extension HostState {
     for (index, unit) in description.units.enumerated() {
       let driver: any UnitDriver =
         switch unit {
-        case .vtd(let registers): VTdDriver(registers)
-        case .smmuv3(let registers): SMMUv3Driver(registers)
+        case .vtd(let registers): VTdDriver(registers, foreign: translations[index].foreign)
+        case .smmuv3(let registers): SMMUv3Driver(registers, foreign: translations[index].foreign)
         }
       units.append(IOMMUUnit(index: index, driver: driver, translation: translations[index]))
     }

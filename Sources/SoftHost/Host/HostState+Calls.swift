@@ -6,18 +6,31 @@ extension HostState {
   func ioctl(
     _ descriptor: Int32, _ request: UInt32, _ argument: UInt64, by caller: Caller
   ) throws(LinuxErrno) -> Int32 {
-    switch try caller.file(descriptor).kind {
+    try ioctl(try caller.file(descriptor), request, argument, by: caller)
+  }
+
+  func ioctl(
+    _ file: OpenFile, _ request: UInt32, _ argument: UInt64, by caller: Caller
+  ) throws(LinuxErrno) -> Int32 {
+    switch file.kind {
     case .context(let context): try context.ioctl(request, argument, by: caller)
     case .device(let device): try device.ioctl(request, argument, by: caller, host: self)
-    case .group, .faults, .events, .counter, .memory, .access, .buffer: throw .ENOTTY
+    case .group(let group): try ioctl(on: group, request, argument, by: caller)
+    case .faults, .events, .counter, .event, .memory, .access, .buffer, .other: throw .ENOTTY
     }
   }
 
   func read(
     _ descriptor: Int32, _ address: UInt64, _ count: Int, at offset: UInt64?, by caller: Caller
   ) throws(LinuxErrno) -> Int {
+    try read(try caller.file(descriptor), address, count, at: offset, by: caller)
+  }
+
+  func read(
+    _ file: OpenFile, _ address: UInt64, _ count: Int, at offset: UInt64?, by caller: Caller
+  ) throws(LinuxErrno) -> Int {
     guard count >= 0 else { throw .EINVAL }
-    switch try caller.file(descriptor).kind {
+    switch file.kind {
     case .faults(let queue):
       guard offset == nil else { throw .ESPIPE }
       return try queue.read(caller.memory, address, count)
@@ -36,15 +49,21 @@ extension HostState {
       let part = min(count, file.byteCount - start)
       try caller.memory.store(file.memory.read(at: start, count: part), at: address)
       return part
-    case .context, .group, .access, .buffer: throw .EINVAL
+    case .context, .group, .access, .buffer, .event, .other: throw .EINVAL
     }
   }
 
   func write(
     _ descriptor: Int32, _ address: UInt64, _ count: Int, at offset: UInt64?, by caller: Caller
   ) throws(LinuxErrno) -> Int {
+    try write(try caller.file(descriptor), address, count, at: offset, by: caller)
+  }
+
+  func write(
+    _ file: OpenFile, _ address: UInt64, _ count: Int, at offset: UInt64?, by caller: Caller
+  ) throws(LinuxErrno) -> Int {
     guard count >= 0 else { throw .EINVAL }
-    switch try caller.file(descriptor).kind {
+    switch file.kind {
     case .faults(let queue):
       guard offset == nil else { throw .ESPIPE }
       return try queue.write(caller.memory, address, count)
@@ -61,7 +80,7 @@ extension HostState {
       guard part > 0 || count == 0 else { throw .ENOSPC }
       file.memory.write(try caller.memory.load(part, at: address), at: start)
       return part
-    case .events, .context, .group, .access, .buffer: throw .EINVAL
+    case .events, .context, .group, .access, .buffer, .event, .other: throw .EINVAL
     }
   }
 
@@ -71,7 +90,8 @@ extension HostState {
     case .events(let queue): queue.isReadable ? .readable : []
     case .counter(let counter): counter.isSignalled ? [.readable, .writable] : .writable
     // Files without a poll operation are always ready.
-    case .context, .device, .group, .memory, .access, .buffer: [.readable, .writable]
+    case .context, .device, .group, .memory, .access, .buffer, .event, .other:
+      [.readable, .writable]
     }
   }
 
@@ -79,7 +99,13 @@ extension HostState {
   func mappable(
     _ descriptor: Int32, _ offset: UInt64, _ byteCount: Int, by caller: Caller
   ) throws(LinuxErrno) -> MappableMemory {
-    let kind = try caller.file(descriptor).kind
+    try mappable(try caller.file(descriptor), offset, byteCount)
+  }
+
+  func mappable(
+    _ file: OpenFile, _ offset: UInt64, _ byteCount: Int
+  ) throws(LinuxErrno) -> MappableMemory {
+    let kind = file.kind
     guard offset & Page.mask == 0, byteCount > 0 else { throw .EINVAL }
     switch kind {
     case .memory(let file):

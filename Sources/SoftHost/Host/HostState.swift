@@ -17,6 +17,9 @@ final class HostState {
   private(set) var contexts: [IOMMUContext] = []
   private var charges: [UInt32: Charge] = [:]
   private var callers: [Caller?] = []
+  /// Open files of programs in other processes, by numbers that are never given again.
+  var numberedFiles: [Int: OpenFile] = [:]
+  var lastFileNumber = 0
   /// The tag given last, and whether all have been given once.
   var lastTag: UInt32 = 0
   private var tagsRepeat = false
@@ -27,8 +30,7 @@ final class HostState {
   }
 
   /// Notes a program, and gives its number.
-  func addCaller(memory: any CallerMemory, credentials: Credentials) -> Int {
-    let caller = Caller(memory: memory, credentials: credentials)
+  func addCaller(_ caller: Caller) -> Int {
     if let free = callers.firstIndex(where: { $0 == nil }) {
       callers[free] = caller
       return free
@@ -40,11 +42,12 @@ final class HostState {
   /// The program with a number.
   func caller(_ number: Int) -> Caller? { callers[number] }
 
-  /// A program ends: its descriptors close.
+  /// A program ends: its descriptors close, where the host keeps them.
   func removeCaller(_ number: Int) {
     guard let caller = callers[number] else { return }
     callers[number] = nil
-    closeAll(of: caller)
+    guard let table = caller.files as? DescriptorTable else { return }
+    for descriptor in table.descriptors { try? close(descriptor, by: caller) }
   }
 
   deinit {
@@ -127,8 +130,18 @@ final class HostState {
 extension HostState {
   /// Opens a path for a program.
   func open(_ path: String, by caller: Caller) throws(LinuxErrno) -> Int32 {
+    let file = try open(path)
+    do { return try caller.add(file) } catch {
+      release(file)
+      throw error
+    }
+  }
+
+  /// Opens a path; whoever gets the file holds it.
+  func open(_ path: String) throws(LinuxErrno) -> OpenFile {
     let kind: OpenFile.Kind
-    if path == "/dev/iommu" {
+    // As with Linux's iommufd container option, the container node opens a context too.
+    if path == "/dev/iommu" || path == "/dev/vfio/vfio" {
       let context = IOMMUContext(host: self)
       contexts.append(context)
       kind = .context(context)
@@ -137,17 +150,13 @@ extension HostState {
       kind = .device(DeviceFile(functions[number]))
     } else if let number = Self.number(after: "/dev/vfio/", in: path) {
       guard let group = groups.first(where: { $0.number == number }) else { throw .ENOENT }
-      guard group.boundCount == 0, group.nodeOpens == 0 else { throw .EBUSY }
+      guard group.deviceNodeBinds == 0, group.nodeOpens == 0 else { throw .EBUSY }
       group.nodeOpens += 1
       kind = .group(group)
     } else {
       throw .ENOENT
     }
-    let file = OpenFile(kind)
-    do { return try caller.add(file) } catch {
-      release(file)
-      throw error
-    }
+    return OpenFile(kind)
   }
 
   /// Opens a queue of a context, whose descriptor the caller is told before it can be used.
@@ -169,11 +178,6 @@ extension HostState {
     release(try caller.remove(descriptor))
   }
 
-  /// Closes all of a program's descriptors, as its end does.
-  func closeAll(of caller: Caller) {
-    for descriptor in caller.descriptors { try? close(descriptor, by: caller) }
-  }
-
   /// One holder of a file less.
   func release(_ file: OpenFile) {
     file.holders -= 1
@@ -184,7 +188,7 @@ extension HostState {
       let context = device.context
       device.close()
       if let context { release(context) }
-    case .group(let group): group.nodeOpens -= 1
+    case .group(let group): close(group)
     case .faults(let queue):
       queue.uses -= 1
       if let context = queue.context { release(context) }
@@ -194,7 +198,7 @@ extension HostState {
     case .access(let access):
       access.close()
       release(access.context)
-    case .counter, .memory, .buffer: break
+    case .counter, .event, .memory, .buffer, .other: break
     }
   }
 

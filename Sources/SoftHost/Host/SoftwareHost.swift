@@ -19,13 +19,18 @@ public final class SoftwareHost: Sendable {
 
   /// Builds a host.
   ///
+  /// - Parameters:
+  ///   - description: What it consists of.
+  ///   - foreign: Who answers for pages of programs that are not mapped here.
   /// - Throws: ``HostDescriptionError`` for a device behind a unit, or below a parent, that is not
   ///   there.
-  package init(_ description: HostDescription) throws(HostDescriptionError) {
+  package init(
+    _ description: HostDescription, foreign: (any ForeignMemory)? = nil
+  ) throws(HostDescriptionError) {
     var units: [TranslationUnit] = []
     var drivers: [UnitDescription] = []
     for unit in description.units {
-      units.append(TranslationUnit(isStrict: description.isStrict))
+      units.append(TranslationUnit(isStrict: description.isStrict, foreign: foreign))
       drivers.append(unit)
     }
     for (index, device) in description.devices.enumerated() {

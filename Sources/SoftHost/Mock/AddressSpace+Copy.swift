@@ -21,10 +21,15 @@ extension AddressSpace {
         bytes += try place.memory.load(Int(part.byteCount), at: place.address)
         return
       }
-      try part.holding(writing: false) { address, count in
+      try part.holding(writing: false) { address, count throws(LinuxErrno) in
+        let address = HostAddress(rawValue: address)
+        guard address.isDirect else {
+          bytes += try part.elsewhere().load(count, at: address.address)
+          return
+        }
         var run = [UInt8](repeating: 0, count: count)
         var span = run.mutableSpan
-        HostMemory.copy(count, from: address, to: &span, at: 0)
+        HostMemory.copy(count, from: address.address, to: &span, at: 0)
         bytes += run
       }
     }
@@ -45,8 +50,13 @@ extension AddressSpace {
         done += count
         return
       }
-      try part.holding(writing: true) { address, count in
-        HostMemory.copy(count, from: bytes.span, at: done, to: address)
+      try part.holding(writing: true) { address, count throws(LinuxErrno) in
+        let address = HostAddress(rawValue: address)
+        if address.isDirect {
+          HostMemory.copy(count, from: bytes.span, at: done, to: address.address)
+        } else {
+          try part.elsewhere().store([UInt8](bytes[done..<done + count]), at: address.address)
+        }
         done += count
       }
     }
@@ -78,22 +88,35 @@ extension Area {
     return (memory, page &+ sourceOffset(of: start))
   }
 
+  /// The memory of another process whose pages are not mapped here.
+  fileprivate func elsewhere() throws(LinuxErrno) -> any CallerMemory {
+    guard case .user(let memory, _) = pages.source else { throw .EFAULT }
+    return memory
+  }
+
   /// Calls `body` with each run of host memory, and holds the pages meanwhile.
   fileprivate func holding(
-    writing: Bool, _ body: (UInt64, Int) -> Void
+    writing: Bool, _ body: (UInt64, Int) throws(LinuxErrno) -> Void
   ) throws(LinuxErrno) {
     let first = sourceOffset(of: start)
-    if case .user(let memory, let page) = pages.source, first >> 12 == sourceOffset(of: last) >> 12
+    // A program that ended leaves what is held already.
+    if case .user(let memory, let page) = pages.source, first >> 12 == sourceOffset(of: last) >> 12,
+      !memory.isGone
     {
       // Linux asks for one page by its address, and may write only if it is about to.
       let pinned = try memory.pin(
         page &+ (first & ~Page.mask), pageCount: 1, writable: writing)
       guard let extent = pinned.extents.first else { throw .EFAULT }
-      return body(extent.address + (first & Page.mask), Int(byteCount))
+      return try body(extent.address + (first & Page.mask), Int(byteCount))
     }
     var held = self
     held.pin = try pages.pin(from: offset, byteCount: byteCount)
-    held.forEachRun { _, address, count in body(address, Int(count)) }
-    held.unpin()
+    defer { held.unpin() }
+    var failure: LinuxErrno?
+    held.forEachRun { _, address, count in
+      guard failure == nil else { return }
+      do throws(LinuxErrno) { try body(address, Int(count)) } catch { failure = error }
+    }
+    if let failure { throw failure }
   }
 }

@@ -36,18 +36,27 @@ extension MockDomain {
 
   /// Notes that a device wrote to an address of a mapping.
   func markDirty(_ iova: UInt64, in area: Area) {
-    let leaf = Self.leaf(at: iova, in: area)
+    let leaf = leaf(at: iova, in: area)
     dirty[leaf.lowerBound] = leaf.upperBound - leaf.lowerBound + 1
   }
 
   /// The leaf that translates an address: a page of 4 KiB, or half of one where either side is not
   /// aligned to it.
   ///
-  /// A kernel may use larger leaves where pages happen to lie one after the other.
-  private static func leaf(at iova: UInt64, in area: Area) -> ClosedRange<UInt64> {
+  /// A table of the huge kind has leaves of its own size where huge pages are behind the mapping. A
+  /// kernel may use larger leaves also where pages happen to lie one after the other.
+  private func leaf(at iova: UInt64, in area: Area) -> ClosedRange<UInt64> {
+    let huge = MockIOMMU.hugePageSize
+    let first = iova & ~(huge - 1)
+    if pageSizes & huge != 0, area.largestPage >= huge, first >= area.start,
+      first | (huge - 1) <= area.last,
+      (area.pages.pageOffset &+ area.pages.address &+ area.offset &- area.start) & (huge - 1) == 0
+    {
+      return first...(first | (huge - 1))
+    }
     let page = iova & ~Page.mask
     let isAligned = (area.pages.pageOffset &+ area.offset &- area.start) & Page.mask == 0
-    if isAligned, page >= area.start, page | Page.mask <= area.last {
+    if isAligned, table?.ioas.usesHugePages ?? true, page >= area.start, page | Page.mask <= area.last {
       return page...(page | Page.mask)
     }
     let half = iova & ~(MockIOMMU.pageSize - 1)

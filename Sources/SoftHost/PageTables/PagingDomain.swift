@@ -63,7 +63,7 @@ final class PagingDomain {
       // The address space keeps mappings apart, aligned and inside of the aperture.
       do {
         try table.map(
-          IOVA(iova), byteCount: byteCount, to: HostAddress(address), allowing: access)
+          IOVA(iova), byteCount: byteCount, to: HostAddress(rawValue: address), allowing: access)
       } catch {
         preconditionFailure("an area that the table refuses: \(error)")
       }

@@ -36,51 +36,59 @@ public struct Credentials: Hashable, Sendable {
   var pageLimit: Int { Int(min(lockedMemoryLimit >> 12, UInt64(Int.max))) }
 }
 
+/// Where a program's descriptors lead.
+///
+/// A program in this process has ``DescriptorTable``; a supervised program's table is kept by the
+/// kernel that it runs on, and asked for with each request.
+protocol CallerFiles: AnyObject {
+  /// The open file of a descriptor; `EBADF` when there is none.
+  func file(_ descriptor: Int32) throws(LinuxErrno) -> OpenFile
+
+  /// Gives an open file a descriptor; `EMFILE` when none is free.
+  func add(_ file: OpenFile) throws(LinuxErrno) -> Int32
+
+  /// Takes a descriptor away that was just added; the file is the caller's again.
+  func remove(_ descriptor: Int32) throws(LinuxErrno) -> OpenFile
+}
+
 /// A program that makes requests: its memory, its descriptors, and what it may do.
 final class Caller {
   let memory: any CallerMemory
-  let credentials: Credentials
-  /// Memory charged to the program itself.
-  let charge: Charge
-  /// Open files by descriptor.
-  private var files: [OpenFile?] = Array(repeating: nil, count: 3)
-  /// No descriptor from 3 up to this one is free.
-  private var nextFree = 3
-  /// The most descriptors at once.
-  static let fileLimit = 1 << 16
+  let files: any CallerFiles
+  private let currentCredentials: () -> Credentials
+  private let ownCharge = Charge(limit: 0)
+  /// Pages that devices hold of what it mapped.
+  let pinned = PinCount()
 
-  init(memory: any CallerMemory, credentials: Credentials) {
+  init(
+    memory: any CallerMemory, files: any CallerFiles,
+    credentials: @escaping () -> Credentials
+  ) {
     self.memory = memory
-    self.credentials = credentials
-    charge = Charge(limit: credentials.pageLimit)
+    self.files = files
+    currentCredentials = credentials
   }
 
-  /// The descriptors that are open, ascending.
-  var descriptors: [Int32] {
-    files.indices.filter { files[$0] != nil }.map { Int32($0) }
+  /// What it may do now.
+  var credentials: Credentials { currentCredentials() }
+
+  /// Memory charged to the program itself.
+  var charge: Charge {
+    ownCharge.limit = credentials.pageLimit
+    return ownCharge
   }
 
-  /// Gives an open file the lowest free descriptor, from 3.
-  func add(_ file: OpenFile) throws(LinuxErrno) -> Int32 {
-    while nextFree < files.count, files[nextFree] != nil { nextFree += 1 }
-    guard nextFree < Self.fileLimit else { throw .EMFILE }
-    if nextFree == files.count { files.append(file) } else { files[nextFree] = file }
-    return Int32(nextFree)
-  }
+  /// Pages charged to the program itself.
+  var lockedPageCount: Int { ownCharge.pageCount }
+
+  /// Gives an open file a descriptor.
+  func add(_ file: OpenFile) throws(LinuxErrno) -> Int32 { try files.add(file) }
 
   /// Takes a descriptor away.
   func remove(_ descriptor: Int32) throws(LinuxErrno) -> OpenFile {
-    let file = try file(descriptor)
-    files[Int(descriptor)] = nil
-    nextFree = min(nextFree, Int(descriptor))
-    return file
+    try files.remove(descriptor)
   }
 
   /// The open file of a descriptor; `EBADF` when there is none.
-  func file(_ descriptor: Int32) throws(LinuxErrno) -> OpenFile {
-    guard descriptor >= 0, descriptor < files.count, let file = files[Int(descriptor)] else {
-      throw .EBADF
-    }
-    return file
-  }
+  func file(_ descriptor: Int32) throws(LinuxErrno) -> OpenFile { try files.file(descriptor) }
 }

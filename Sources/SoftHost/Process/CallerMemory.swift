@@ -17,6 +17,9 @@ package protocol CallerMemory: AnyObject, Sendable {
   /// - Returns: Whether all of them could be written; if not, some may be.
   func write(_ bytes: RawSpan, to address: UInt64) -> Bool
 
+  /// Whether the program has ended, so that nothing is found at its addresses any more.
+  var isGone: Bool { get }
+
   /// Holds pages for devices, until the result goes away.
   ///
   /// The address is a multiple of 4,096; `EFAULT` when any page is absent, or not writable when it
@@ -27,6 +30,8 @@ package protocol CallerMemory: AnyObject, Sendable {
 }
 
 extension CallerMemory {
+  package var isGone: Bool { false }
+
   /// The structure at an address, of any alignment; `EFAULT` when it cannot all be read.
   @inline(__always)
   package func load<Structure: WireStructure>(
@@ -98,9 +103,10 @@ extension CallerMemory {
 
 /// Pages that stay where they are for as long as this value, or a copy, lives.
 package struct PinnedPages: Sendable {
-  /// Pages that lie one after the other in this process.
+  /// Pages that lie one after the other in this process, or in a numbered space.
   package struct Extent: Sendable {
-    /// The address of the first byte.
+    /// The address of the first byte as a `HostAddress`'s raw value: for pages of this process simply
+    /// their address.
     package let address: UInt64
     /// How many pages of 4,096 bytes.
     package let pageCount: Int
@@ -117,6 +123,8 @@ package struct PinnedPages: Sendable {
   private let owner: any AnyObject & Sendable
   /// The pages after those, where they do not all lie one after the other.
   private let rest: Rest?
+  /// The largest pages that they are parts of, in bytes.
+  package let largestPage: UInt64
 
   private final class Rest: Sendable {
     let extents: [Extent]
@@ -136,8 +144,9 @@ package struct PinnedPages: Sendable {
 
   package init(
     _ first: Extent, keptBy owner: any AnyObject & Sendable, others: [Extent] = [],
-    keptBy otherOwners: [any AnyObject & Sendable] = []
+    keptBy otherOwners: [any AnyObject & Sendable] = [], largestPage: UInt64 = Page.size
   ) {
+    self.largestPage = largestPage
     self.first = first
     self.owner = owner
     rest = others.isEmpty ? nil : Rest(others, otherOwners)

@@ -18,12 +18,16 @@ final class OpenFile {
     case events(EventQueue)
     /// An eventfd.
     case counter(EventCounter)
+    /// An eventfd of another process.
+    case event(any EventSink)
     /// A memfd.
     case memory(MemoryFile)
     /// An access of the mock-device requests.
     case access(MockAccess)
     /// A dma-buf of the mock-device requests.
     case buffer(MockBuffer)
+    /// A file that means nothing to the host.
+    case other
   }
 
   let kind: Kind
@@ -68,6 +72,11 @@ final class EventCounter: EventSink {
 final class MemoryFile: Sendable {
   let memory: AnonymousMemory
   let byteCount: Int
+
+  init(_ memory: AnonymousMemory, byteCount: Int) {
+    self.memory = memory
+    self.byteCount = byteCount
+  }
 
   init(byteCount: Int) throws(LinuxErrno) {
     guard byteCount >= 0 else { throw .EINVAL }

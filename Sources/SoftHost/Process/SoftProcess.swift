@@ -18,7 +18,10 @@ public final class SoftProcess: HostKernel {
   init(_ host: SoftwareHost, _ credentials: Credentials) {
     self.host = host
     let memory = memory
-    number = host.state.withLock { $0.addCaller(memory: memory, credentials: credentials) }
+    number = host.state.withLock {
+      $0.addCaller(
+        Caller(memory: memory, files: DescriptorTable(), credentials: { credentials }))
+    }
   }
 
   deinit {

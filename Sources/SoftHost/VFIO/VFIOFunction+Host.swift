@@ -25,6 +25,7 @@ extension VFIOFunction {
     guard let place = places.pasid, let capability = pasidCapability else { return false }
     registers.store(
       UInt32(control.rawValue & capability.controlBits), mask: 7, .word, at: place + 6)
+    tellModel()
     return true
   }
 
@@ -45,6 +46,7 @@ extension VFIOFunction {
     guard let place = places.ats else { return false }
     let unit = UInt32(min(max(smallestUnit, 12), 43) - 12)
     registers.store((isEnabled ? 1 << 15 : 0) | unit, mask: 0x801F, .word, at: place + 6)
+    tellModel()
     return true
   }
 
@@ -71,6 +73,7 @@ extension VFIOFunction {
     }
     registers.store(isEnabled ? 1 : 0, mask: 1, .word, at: place + 4)
     registers.store(isEnabled ? 0 : 1 << 8, mask: isEnabled ? 0x103 : 0x100, .word, at: place + 6)
+    tellModel()
     return true
   }
 }

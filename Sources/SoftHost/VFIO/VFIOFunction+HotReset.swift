@@ -10,8 +10,14 @@ extension VFIOFunction {
     /// that is not owned.
     package var dependents: [HotResetDependent]
 
+    /// Whether entries name IOMMU groups, as for a device that its group's file gave.
+    package var namesGroups: Bool
+
     /// Makes a scope.
-    package init(_ dependents: [HotResetDependent]) { self.dependents = dependents }
+    package init(_ dependents: [HotResetDependent], namesGroups: Bool = false) {
+      self.dependents = dependents
+      self.namesGroups = namesGroups
+    }
 
     /// Whether the caller owns every function.
     package var isOwned: Bool { dependents.allSatisfy { $0.deviceID != .max } }
@@ -41,7 +47,7 @@ extension VFIOFunction {
     guard header.argumentSize >= 12 else { throw .EINVAL }
     guard let scope else { throw .ENODEV }
     var answer = header
-    answer.flags = scope.isOwned ? 3 : 1
+    answer.flags = scope.namesGroups ? 0 : scope.isOwned ? 3 : 1
     answer.count = UInt32(truncatingIfNeeded: scope.dependents.count)
     guard scope.dependents.count <= Int(header.argumentSize - 12) / 8 else {
       return HotResetReply(header: answer, dependents: [], error: .ENOSPC)

@@ -55,7 +55,9 @@ extension VFIOFunction {
         flags = [.read, .write]
         if isMappable(bar) {
           flags.insert(.mmap)
-          list.addSparseAreas(bar.mappableAreas)
+          // A region that a model serves has no memory to map; programs that know the capability
+          // then use the descriptor.
+          list.addSparseAreas(bar.mappableAreas, evenNone: bar.isServed)
           if bar.index == vectorTable?.bar { list.add(id: 3, version: 1) }
         }
       }
@@ -167,9 +169,9 @@ struct CapabilityChain {
     for word in body { append(word) }
   }
 
-  /// `VFIO_REGION_INFO_CAP_SPARSE_MMAP`, when there are areas.
-  mutating func addSparseAreas(_ areas: [Range<UInt64>]) {
-    guard !areas.isEmpty else { return }
+  /// `VFIO_REGION_INFO_CAP_SPARSE_MMAP`, when there are areas or their lack is to be told.
+  mutating func addSparseAreas(_ areas: [Range<UInt64>], evenNone: Bool) {
+    guard evenNone || !areas.isEmpty else { return }
     let words = areas.flatMap { [$0.lowerBound, $0.upperBound - $0.lowerBound] }
     add(id: 1, version: 1, [UInt64(areas.count)] + words)
   }

@@ -123,6 +123,7 @@ extension VFIOFunction {
     if effects.contains(.reset), description.resetWorks { resetFunction() }
     // A mask bit that went off lets a pending message go.
     deliverPendingMessages()
+    tellModel()
   }
 
   // MARK: Base address registers
@@ -248,7 +249,7 @@ extension VFIOFunction {
     return true
   }
 
-  private func mapped(_ index: Int, _ position: UInt64, _ byteCount: Int) -> BARDescription? {
+  func mapped(_ index: Int, _ position: UInt64, _ byteCount: Int) -> BARDescription? {
     guard let bar = bar(index), isMappable(bar), decodesMemory, lowPower == nil,
       [1, 2, 4, 8].contains(byteCount), position & UInt64(byteCount - 1) == 0,
       position < bar.byteCount, UInt64(byteCount) <= bar.byteCount - position

@@ -21,6 +21,7 @@ extension VFIOFunction {
       if case .handler(let handler) = bar.backing { handler.reset() }
     }
     interrupts.isLineAsserted = false
+    resetModel()
     note([.wasReset, .barsUnmapped])
   }
 

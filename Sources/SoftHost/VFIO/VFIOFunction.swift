@@ -29,6 +29,8 @@ package struct VFIOFunction: Sendable {
   /// Config space as it was before the function was opened.
   private var saved: [UInt8] = []
   private var effects: FunctionEffects = []
+  /// What the device model knows of its controls.
+  var toldControls: DMAControls = []
 
   /// Low power as a program asked for it.
   struct LowPower: Sendable {
@@ -76,6 +78,7 @@ package struct VFIOFunction: Sendable {
     registers.store(0, mask: 4, .byte, at: 5)
     view = VFIOConfigView(description, registers)
     effects = []
+    tellModel()
   }
 
   /// Closes the function, as closing the bound descriptor does; harmless when it is not open.
@@ -95,10 +98,18 @@ package struct VFIOFunction: Sendable {
     if description.resetWorks { resetFunction() }
     registers.restore(saved)
     saved = []
+    tellModel()
     // Linux keeps the file open as long as something of it is mapped; here a mapping that is left
     // shows nothing of the device's next user.
     for index in memories.indices { memories[index].takeBack() }
     note(.barsUnmapped)
+  }
+
+  /// Keeps the memory behind the base address registers in a file that the function's user maps.
+  mutating func takeMemory(from file: any MappableFile) {
+    for bar in description.bars where isMappable(bar) {
+      memories[bar.index].use(file, at: UInt64(bar.index) << VFIOPCI.offsetShift)
+    }
   }
 
   /// What happened since the last call that others have to act on.

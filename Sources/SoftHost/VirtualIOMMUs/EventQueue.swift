@@ -24,11 +24,15 @@ final class EventQueue: HostObject {
     super.init(id: id)
   }
 
+  /// Who is told that there is something to read.
+  var onDelivery: (() -> Void)?
+
   /// Whether a read would find something.
   var isReadable: Bool { !events.isEmpty || lost != nil }
 
   /// Queues an event, or notes that one was lost.
   func report(_ data: [UInt8]) {
+    defer { onDelivery?() }
     let sequence = next
     next = next == 0x7FFF_FFFF ? 0 : next + 1
     guard events.count < depth else {

@@ -58,11 +58,14 @@ package struct BARDescription: Sendable {
     self.backing = backing
   }
 
+  /// Whether a device model answers accesses.
+  package var isServed: Bool { if case .handler = backing { true } else { false } }
+
   /// The offset of the register in config space.
-  var registerOffset: Int { 0x10 + 4 * index }
+  package var registerOffset: Int { 0x10 + 4 * index }
 
   /// The read-only low bits of the register.
-  var registerFlags: UInt32 {
+  package var registerFlags: UInt32 {
     switch kind {
     case .io: 1
     case .memory32: isPrefetchable ? 8 : 0

@@ -46,6 +46,8 @@ package struct FunctionDescription: Sendable {
   package let vitalProductData: [UInt8]
   /// Bits of config space that take writes besides those that the specifications name.
   package let writableBits: [WritableBits]
+  /// The device model that the function belongs to, which hears of resets and controls.
+  package var model: (any FunctionModel)?
 
   /// Bits of one config dword that a function lets software write.
   package struct WritableBits: Hashable, Sendable {

@@ -23,8 +23,24 @@ package protocol RegionHandler: AnyObject, Sendable {
   func write(
     _ value: UInt64, _ byteCount: Int, at offset: UInt64, _ actions: inout RegionActions)
 
+  /// Takes 64 bytes at once, as MOVDIR64B and ENQCMD store them.
+  ///
+  /// - Parameters:
+  ///   - words: The bytes as little-endian words.
+  ///   - offset: Where, a multiple of 64.
+  ///   - isAnswered: Whether it is ENQCMD's.
+  /// - Returns: Whether the device took it.
+  func storeWide(_ words: SIMD8<UInt64>, at offset: UInt64, isAnswered: Bool) -> Bool
+
   /// Brings the registers back to how the device starts.
   func reset()
+}
+
+extension RegionHandler {
+  /// Registers know no such stores: nothing happens.
+  package func storeWide(
+    _ words: SIMD8<UInt64>, at offset: UInt64, isAnswered: Bool
+  ) -> Bool { false }
 }
 
 /// What a device model asks of its function.

@@ -8,6 +8,9 @@ import HostSystem
 struct RegionMemory: Sendable {
   private var memory: AnonymousMemory?
   private let byteCount: Int
+  /// Where the memory comes from while somebody has the function open, if not from this process.
+  private var source: (any MappableFile)?
+  private var offset: UInt64 = 0
   /// Whether a program may have the memory mapped.
   private var isShown = false
 
@@ -15,7 +18,9 @@ struct RegionMemory: Sendable {
 
   /// Reads little-endian; the access lies inside of the region.
   func read(_ byteCount: Int, at offset: UInt64) -> UInt64 {
-    guard let memory else { return 0 }
+    guard let memory = memory ?? source?.memory(at: self.offset, byteCount: self.byteCount) else {
+      return 0
+    }
     switch byteCount {
     case 1: return UInt64(memory.load(UInt8.self, at: Int(offset)))
     case 2: return UInt64(UInt16(littleEndian: memory.load(UInt16.self, at: Int(offset))))
@@ -26,8 +31,8 @@ struct RegionMemory: Sendable {
 
   /// Writes little-endian; what there is no memory for is lost, as on a bus.
   mutating func write(_ value: UInt64, _ byteCount: Int, at offset: UInt64) {
-    // Zeros over zeros need no page.
-    if memory == nil, value == 0 { return }
+    // Zeros over zeros need no page; what a program wrote to its mapping of a file is not known here.
+    if memory == nil, value == 0, source == nil { return }
     guard let memory = try? mapped() else { return }
     switch byteCount {
     case 1: memory.store(UInt8(truncatingIfNeeded: value), at: Int(offset))
@@ -44,15 +49,26 @@ struct RegionMemory: Sendable {
     return memory
   }
 
+  /// Takes the memory from a file that the function's user can map, zero as that is.
+  mutating func use(_ file: any MappableFile, at offset: UInt64) {
+    source = file
+    self.offset = offset
+    memory = nil
+  }
+
   /// The function's user is gone: what it has mapped is not the region's any more.
   mutating func takeBack() {
-    if isShown { memory = nil }
+    if isShown || source != nil { memory = nil }
+    source = nil
     isShown = false
   }
 
   private mutating func mapped() throws(LinuxErrno) -> AnonymousMemory {
     if let memory { return memory }
-    guard let new = try? AnonymousMemory(byteCount: byteCount) else { throw .ENOMEM }
+    guard
+      let new = source.map({ $0.memory(at: offset, byteCount: byteCount) })
+        ?? (try? AnonymousMemory(byteCount: byteCount))
+    else { throw .ENOMEM }
     memory = new
     return new
   }

@@ -1,0 +1,104 @@
+import DeviceModels
+import HostSystem
+import Hardware
+import IOMMU
+import SoftHost
+import Synchronization
+
+/// What a device model reaches of SoftHost: its endpoint for DMA, its function for interrupts, and a
+/// thread that does its work.
+final class EndpointPort: DevicePort {
+  private let endpoint: Endpoint
+  /// The host outlives its endpoints' work, or there is nobody to tell.
+  private weak let host: SoftwareHost?
+  private let thread = Mutex<ServiceThread?>(nil)
+
+  init(_ endpoint: Endpoint, of host: SoftwareHost) {
+    self.endpoint = endpoint
+    self.host = host
+  }
+
+  /// Starts the thread that serves a model.
+  func start(_ model: any DeviceModel) {
+    let new = ServiceThread { model.serve() }
+    thread.withLock { $0 = new }
+    // It may have been woken before there was a thread.
+    new.poke()
+  }
+
+  /// Ends the thread; returns when nothing of the model is at work.
+  func stop() { thread.withLock { $0.take() }?.stop() }
+
+  var epoch: UInt64 { endpoint.epoch }
+
+  func read(
+    _ address: IOVA, into buffer: inout MutableSpan<UInt8>, as requester: DMARequester
+  ) -> DMAAnswer {
+    answer(
+      endpoint.read(address, into: &buffer, as: Self.requester(requester)), address,
+      isWrite: false)
+  }
+
+  func write(_ address: IOVA, _ buffer: Span<UInt8>, as requester: DMARequester) -> DMAAnswer {
+    answer(
+      endpoint.write(address, buffer, as: Self.requester(requester)), address, isWrite: true)
+  }
+
+  func copy(
+    _ byteCount: Int, from source: IOVA, to target: IOVA, as requester: DMARequester
+  ) -> DMAAnswer {
+    let result = endpoint.copy(byteCount, from: source, to: target, as: Self.requester(requester))
+    // The source's side is looked at first, so the same address on both is its.
+    if case .fault(let fault, let done) = result,
+      fault.address.rawValue != source.rawValue &+ UInt64(done)
+    {
+      return answer(result, target, isWrite: true)
+    }
+    return answer(result, source, isWrite: false)
+  }
+
+  private static func requester(_ requester: DMARequester) -> EndpointRequester {
+    EndpointRequester(
+      requester.pasid, requester.isPrivileged ? .privileged : [], epoch: requester.epoch,
+      reportsFaults: !requester.usesATS)
+  }
+
+  private func answer(_ result: DMAResult, _ start: IOVA, isWrite: Bool) -> DMAAnswer {
+    switch result {
+    case .done: return .done
+    case .fault(let fault, let done):
+      // What no page can cure is not a fault of a page: nobody answers for the requester.
+      if fault.stage == .configuration {
+        return .refused(at: fault.address, isWrite: isWrite, doneBytes: done)
+      }
+      return .fault(at: fault.address, isWrite: isWrite, doneBytes: done)
+    case .blocked: return .refused(at: start, isWrite: isWrite, doneBytes: 0)
+    case .unreachable(let done):
+      return .refused(
+        at: IOVA(start.rawValue &+ UInt64(done)), isWrite: isWrite, doneBytes: done)
+    }
+  }
+
+  func request(_ request: PageRequest) -> Bool {
+    host?.send(
+      EndpointPageRequest(
+        request.address, pasid: request.pasid, request.access, group: request.group),
+      from: endpoint) ?? false
+  }
+
+  func interrupt(_ vector: Int) { host?.interrupt(vector, of: endpoint.deviceIndex) }
+
+  func wake() { thread.withLock { $0 }?.poke() }
+}
+
+extension PageResponse {
+  /// The host's answer as the model takes it.
+  init(_ response: EndpointPageResponse) {
+    let code: Code =
+      switch response.code {
+      case .success: .success
+      case .invalid: .invalid
+      }
+    self.init(group: response.group, code)
+  }
+}

@@ -1,0 +1,107 @@
+import HostSystem
+extension LogSummary {
+  /// The summary for people.
+  func text(_ style: LogStyle) -> String {
+    var text = "\n" + style.paint("Summary", .name)
+    text += " of \(HumanText.duration(duration))"
+    if let end {
+      text += ", "
+      text += style.paint(
+        TracedEvent.ended(end).wording.text, end == .exited(0) ? .good : .bad)
+    }
+    text += "\n" + callTable(style) + deviceLines(style) + leftLines(style)
+    return text
+  }
+
+  private func callTable(_ style: LogStyle) -> String {
+    guard !calls.isEmpty else { return "  no calls\n" }
+    let width = calls.keys.map { $0.utf8.count }.max() ?? 0
+    var text = style.paint(
+      "  " + HumanText.padded("request", width) + HumanText.padded("calls", 10, right: true)
+        + HumanText.padded("median", 10, right: true) + HumanText.padded("most", 10, right: true)
+        + "  failed", .muted)
+    text += "\n"
+    let rows = calls.sorted {
+      ($1.value.durations.count, $0.key) < ($0.value.durations.count, $1.key)
+    }
+    for (name, call) in rows {
+      let errors = call.errors.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        .map { "\(HumanText.count($0.value)) \($0.key)" }.joined(separator: ", ")
+      text += "  " + HumanText.padded(name, width)
+      text += HumanText.padded(HumanText.count(call.durations.count), 10, right: true)
+      text += HumanText.padded(HumanText.duration(call.durations.median), 10, right: true)
+      text += HumanText.padded(HumanText.duration(call.durations.maximum), 10, right: true)
+      if !errors.isEmpty {
+        text += "  " + style.paint(errors, .bad)
+        if call.injected > 0 { text += style.paint(" (\(call.injected) injected)", .caution) }
+      }
+      text += "\n"
+    }
+    return text
+  }
+
+  private func deviceLines(_ style: LogStyle) -> String {
+    var text = ""
+    for (index, device) in devices.sorted(by: { $0.key < $1.key }) {
+      var parts: [String] = []
+      if device.reads + device.writes > 0 {
+        parts.append(
+          "\(HumanText.count(device.reads)) DMA reads, \(HumanText.count(device.writes)) writes, "
+            + "\(HumanText.byteCount(device.bytes))")
+      }
+      if !device.pasids.isEmpty { parts.append("DMA through \(device.pasids.count) PASIDs") }
+      if device.attaches > 0 {
+        parts.append(
+          "\(HumanText.count(device.attaches)) attaches, \(device.attachedPASIDs.count) PASIDs")
+      }
+      if device.interrupts > 0 { parts.append("\(HumanText.count(device.interrupts)) interrupts") }
+      if device.pageRequests + device.pageResponses > 0 {
+        parts.append(
+          "\(HumanText.count(device.pageRequests)) page requests, "
+            + "\(HumanText.count(device.pageResponses)) responses")
+      }
+      text += "  " + style.paint("vfio\(index)", .file) + "  " + parts.joined(separator: "; ")
+      let bad =
+        (device.faults > 0 ? ["\(HumanText.count(device.faults)) faults"] : [])
+        + (device.stale > 0 ? ["\(HumanText.count(device.stale)) stale translations used"] : [])
+      if !bad.isEmpty {
+        text += (parts.isEmpty ? "" : "; ") + style.paint(bad.joined(separator: ", "), .bad)
+      }
+      text += "\n"
+    }
+    return text
+  }
+
+  private func leftLines(_ style: LogStyle) -> String {
+    var text = ""
+    for (_, left) in left.sorted(by: { $0.key < $1.key }) {
+      text += "  " + style.paint(left.context, .file) + "  left to the last close: "
+      text += left.objects.prefix(12).joined(separator: ", ")
+      if left.objects.count > 12 { text += " and \(left.objects.count - 12) more" }
+      if left.mappings > 0 {
+        text +=
+          "; \(HumanText.count(left.mappings)) mappings, \(HumanText.byteCount(left.mappedBytes))"
+      }
+      if !left.attachments.isEmpty {
+        text += "; attached: " + left.attachments.prefix(8).joined(separator: ", ")
+        if left.attachments.count > 8 { text += " and \(left.attachments.count - 8) more" }
+      }
+      text += "\n"
+    }
+    if furtherContexts > 0 {
+      text += "  and \(HumanText.count(furtherContexts)) more contexts with something left\n"
+    }
+    if emptyContexts > 0 {
+      let name = emptyContexts == 1 ? "context" : "contexts"
+      text += "  \(HumanText.count(emptyContexts)) \(name) closed with nothing left\n"
+    }
+    if let leftBehind, leftBehind.contexts > 0 || leftBehind.chargedPages > 0 {
+      text +=
+        "  "
+        + style.paint(
+          "left on the host after all files were closed: \(leftBehind.contexts) contexts, "
+            + "\(leftBehind.chargedPages) pinned pages", .bad) + "\n"
+    }
+    return text
+  }
+}

@@ -1,0 +1,210 @@
+import HostABI
+import HostSystem
+import Hardware
+import IOMMU
+import SoftHost
+import Synchronization
+
+/// The memory of a supervised program.
+///
+/// Structures are fetched once for each request: what stands at the argument's address is copied
+/// with the first look, and later looks of the same request see that copy. So one request costs one
+/// copy in and at most one out, and the program's other threads cannot change it under way.
+final class ProgramMemory: CallerMemory {
+  let process: Int32
+  private let spaces: ForeignSpaces
+  private let files: SharedFiles
+  private let isDevice: @Sendable (FileIdentity) -> Bool
+  private let maps: Int32?
+  private let space = Mutex<Int?>(nil)
+
+  /// What was fetched for the request that is being answered.
+  private struct Window: Sendable {
+    var start: UInt64 = 0
+    var count = 0
+    var bytes = InlineArray<128, UInt8>(repeating: 0)
+  }
+
+  private let window = Mutex(Window())
+
+  /// Makes the memory of a process.
+  ///
+  /// - Parameter isDevice: Whether a file is one of the host's, whose pages are no memory.
+  init(
+    _ process: Int32, spaces: ForeignSpaces, files: SharedFiles,
+    isDevice: @escaping @Sendable (FileIdentity) -> Bool
+  ) {
+    self.process = process
+    self.spaces = spaces
+    self.files = files
+    self.isDevice = isDevice
+    maps = try? Calls.open("/proc/\(process)/maps", flags: 0)
+  }
+
+  deinit {
+    if let maps { try? Calls.close(maps) }
+    if let space = space.withLock({ $0 }) { spaces.empty(space) }
+  }
+
+  var isGone: Bool { isReplaced }
+
+  /// Whether the process has replaced itself, so that these addresses mean nothing any more.
+  var isReplaced: Bool {
+    guard let maps else { return true }
+    let noSuchProcess: Int32 = 3
+    do { _ = try OtherProcess.area(maps, at: 0) } catch { return error.errno == noSuchProcess }
+    return false
+  }
+
+  /// Nobody reaches anything through the addresses from now on.
+  func end() { if let space = space.withLock({ $0 }) { spaces.empty(space) } }
+
+  /// Fetches what stands at a request's argument, up to the end of its page.
+  func fetch(_ address: UInt64) {
+    window.withLock { window in
+      window.start = address
+      let count = min(128, 4096 - Int(address & 4095))
+      var span = window.bytes.mutableSpan
+      var part = span._mutatingExtracting(0..<count)
+      window.count = OtherProcess.read(process, address, into: &part)
+    }
+  }
+
+  /// The request is over.
+  func forget() { window.withLock { $0.count = 0 } }
+
+  func read(_ address: UInt64, into bytes: inout MutableRawSpan) -> Bool {
+    let count = bytes.byteCount
+    if count == 0 { return true }
+    let isKnown = window.withLock { window in
+      guard address >= window.start, window.count > 0 else { return false }
+      let offset = address - window.start
+      guard offset < UInt64(window.count), count <= window.count - Int(offset) else { return false }
+      for index in 0..<count {
+        bytes.storeBytes(
+          of: window.bytes[Int(offset) + index], toByteOffset: index, as: UInt8.self)
+      }
+      return true
+    }
+    return isKnown || OtherProcess.read(process, address, into: &bytes) == count
+  }
+
+  func write(_ bytes: RawSpan, to address: UInt64) -> Bool {
+    let count = bytes.byteCount
+    if count == 0 { return true }
+    // What was fetched may have changed in our own hands.
+    window.withLock { window in
+      if address < window.start &+ UInt64(window.count), address &+ UInt64(count) > window.start {
+        window.count = 0
+      }
+    }
+    return OtherProcess.write(process, bytes, to: address) == count
+  }
+
+  // MARK: Pages for devices
+
+  func pin(
+    _ address: UInt64, pageCount: Int, writable: Bool
+  ) throws(LinuxErrno) -> PinnedPages {
+    guard pageCount > 0, pageCount <= Int.max >> 12,
+      !address.addingReportingOverflow(UInt64(pageCount) << 12).overflow
+    else { throw .EFAULT }
+    var extents: [PinnedPages.Extent] = []
+    var owners: [any AnyObject & Sendable] = []
+    var at = address
+    let end = address + UInt64(pageCount) << 12
+    while at < end {
+      guard let area = area(at: at), area.isReadable, !writable || area.isWritable else {
+        throw .EFAULT
+      }
+      let count = min(end, area.end) - at
+      let (extent, owner) = try pin(area, at, count, writable: writable)
+      extents.append(extent)
+      owners.append(owner)
+      at += count
+    }
+    let isHuge = owners.allSatisfy { ($0 as? SharedFile)?.hasHugePages ?? false }
+    return PinnedPages(
+      extents[0], keptBy: owners[0], others: Array(extents.dropFirst()),
+      keptBy: Array(owners.dropFirst()), largestPage: isHuge ? 2 << 20 : 4096)
+  }
+
+  private func pin(
+    _ area: MemoryArea, _ address: UInt64, _ count: UInt64, writable: Bool
+  ) throws(LinuxErrno) -> (PinnedPages.Extent, any AnyObject & Sendable) {
+    if area.isShared, let identity = area.file {
+      // Linux pins no pages of a device (`VM_PFNMAP`).
+      if isDevice(identity) { throw .EFAULT }
+      let offset = area.offset + (address - area.start)
+      if let file = file(identity, of: area, end: offset + count, writable: writable) {
+        // Behind the end of its file the program has no pages either.
+        guard offset + count <= (file.byteCount + 4095) & ~4095 else { throw .EFAULT }
+        return (
+          PinnedPages.Extent(
+            address: file.memory.address + offset, pageCount: Int(count >> 12)), file
+        )
+      }
+    }
+    // Pages that are the program's alone are reached through its own addresses.
+    let number = try ownSpace()
+    return (
+      PinnedPages.Extent(
+        address: HostAddress(address, space: number).rawValue, pageCount: Int(count >> 12)), self
+    )
+  }
+
+  private func ownSpace() throws(LinuxErrno) -> Int {
+    let found = space.withLock { space in
+      if space == nil { space = spaces.open(process) }
+      return space
+    }
+    guard let found else { throw .ENOMEM }
+    return found
+  }
+
+  /// The file behind an area, mapped here.
+  private func file(
+    _ identity: FileIdentity, of area: MemoryArea, end: UInt64, writable: Bool
+  ) -> SharedFile? {
+    if let known = files.find(identity, byteCount: end, isWritable: writable) { return known }
+    let name = String(area.start, radix: 16) + "-" + String(area.end, radix: 16)
+    let path = "/proc/\(process)/map_files/\(name)"
+    for isWritable in [true, false] where isWritable || !writable {
+      guard let descriptor = try? Calls.open(path, flags: isWritable ? 2 : 0) else { continue }
+      defer { try? Calls.close(descriptor) }
+      guard let facts = try? Calls.facts(of: descriptor), facts.isFile else { return nil }
+      // What the kernel's list calls the file may differ from what stat does; the list comes first.
+      let known = FileFacts(
+        identity: identity, mode: facts.mode, deviceNumber: facts.deviceNumber,
+        byteCount: facts.byteCount)
+      return files.map(descriptor, known, isWritable: isWritable)
+    }
+    return openDescriptor(identity, writable: writable)
+  }
+
+  /// The file by one of the program's own descriptors, where its mappings cannot be opened.
+  private func openDescriptor(_ identity: FileIdentity, writable: Bool) -> SharedFile? {
+    guard let own = try? OtherProcess.open(process) else { return nil }
+    defer { try? Calls.close(own) }
+    for number in 0..<Int32(256) {
+      guard let descriptor = try? OtherProcess.descriptor(number, of: own) else { continue }
+      defer { try? Calls.close(descriptor) }
+      guard let facts = try? Calls.facts(of: descriptor), facts.identity == identity,
+        facts.isFile
+      else { continue }
+      if let file = files.map(descriptor, facts, isWritable: true) { return file }
+      if !writable, let file = files.map(descriptor, facts, isWritable: false) { return file }
+    }
+    return nil
+  }
+
+  // MARK: Areas
+
+  /// The area that holds an address.
+  private func area(at address: UInt64) -> MemoryArea? {
+    guard let maps else { return nil }
+    do { return try OtherProcess.area(maps, at: address) } catch {
+      return MemoryList(process).area(at: address)
+    }
+  }
+}
