@@ -16,6 +16,7 @@ struct FaultPlanTests {
       ("ioas_map", "IOMMU_IOAS_MAP"), ("BIND_IOMMUFD", "VFIO_DEVICE_BIND_IOMMUFD"),
       ("VFIO_DEVICE_BIND_IOMMUFD", "VFIO_DEVICE_BIND_IOMMUFD"),
       ("DEVICE_RESET", "VFIO_DEVICE_RESET"), ("attach", "VFIO_DEVICE_ATTACH_IOMMUFD_PT"),
+      ("GET_DEVICE_FD", "VFIO_GROUP_GET_DEVICE_FD"), ("map_dma", "VFIO_IOMMU_MAP_DMA"),
       ("open", "open"), ("PREAD", "pread"), ("IOMMU_MAP_DMA", "VFIO_IOMMU_MAP_DMA"),
       ("GET_HW_INFO", "IOMMU_GET_HW_INFO"), ("group_get_device_fd", "VFIO_GROUP_GET_DEVICE_FD"),
       ("test_pasid_attach", "IOMMU_TEST_OP_PASID_ATTACH"),

@@ -81,20 +81,20 @@ struct RequestLogTests {
     try run(program)
     let text = program.text
     for line in [
-      "open               /dev/iommu = fd 3 (iommu#1)",
-      "vfio0#2    BIND_IOMMUFD       to fd 3 (iommu#1) = dev 1 (vfio0)",
-      "iommu#1    IOAS_ALLOC         = ioas 2",
+      "open                   /dev/iommu = fd 3 (iommu#1)",
+      "vfio0#2    BIND_IOMMUFD           to fd 3 (iommu#1) = dev 1 (vfio0)",
+      "iommu#1    IOAS_ALLOC             = ioas 2",
       "FIXED_IOVA|WRITEABLE|READABLE = ok",
       "ioas 2, iova 0x100000, 1 MiB, at 0x",
       "vfio0, bytes 24, into 0x",
       "INTEL_VTD, PASID bits 20, DIRTY_TRACKING|PCI_PASID_PRIV, CAP 0x",
       "for vfio0, on ioas 2, NEST_PARENT|PASID = hwpt 3 (on ioas 2)",
       "for vfio0, on hwpt 3, PASID, data VTD_S1, tables at 0x4000, width 48 = hwpt 4 (nested on hwpt 3)",
-      "ATTACH_IOMMUFD_PT  to hwpt 3 = ok",
-      "ATTACH_IOMMUFD_PT  to hwpt 4, PASID 5 = ok",
+      "ATTACH_IOMMUFD_PT      to hwpt 3 = ok",
+      "ATTACH_IOMMUFD_PT      to hwpt 4, PASID 5 = ok",
       "hwpt 3 = EBUSY: used by hwpt 4, vfio0",
       "unknown object 77 = ENOENT: id 77: there is no such object",
-      "config read        0x0, Vendor ID = 0x0b258086",
+      "config read            0x0, Vendor ID = 0x0b258086",
       "… 15 more, 0x4…0x3c, 75.0 µs together",
       "DMA write PASID 5 at 0x1000, 4 KiB",
       "the program exited with 3",
@@ -126,6 +126,30 @@ struct RequestLogTests {
     ] {
       #expect(text.contains(line), "missing: \(line)\nin\n\(text)")
     }
+  }
+
+  @Test("what a device moves is one line, a fault has its own")
+  func deviceLines() throws {
+    let program = try TracedProgram()
+    for index in 0..<100 {
+      program.record(
+        .dma(
+          TracedDMA(
+            device: 0, pasid: 5, address: UInt64(index) << 12, byteCount: 4096,
+            isWrite: index % 2 == 1)))
+    }
+    program.record(
+      .dma(
+        TracedDMA(
+          device: 0, pasid: nil, address: 0, byteCount: 8, isWrite: false,
+          fault: "nothing is attached")))
+    program.end()
+    let lines = program.text.split(separator: "\n").dropFirst(2).map { String($0) }
+    #expect(lines[0].hasSuffix("vfio0      DMA read PASID 5 at 0x0, 4 KiB"))
+    #expect(lines[1].hasSuffix(" … 99 more, 396 KiB"))
+    #expect(lines[2].hasSuffix("DMA read at 0x0, 8 B: fault, nothing is attached"))
+    #expect(
+      program.text.contains("50 DMA reads, 50 writes, 400 KiB; DMA through 1 PASIDs; 1 faults"))
   }
 
   @Test("JSON has one object a line, each with its type, and the summary last")

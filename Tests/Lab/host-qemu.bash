@@ -15,7 +15,7 @@ host_qemu() {
   prepare_guest
   find_passage
   local engine
-  engine="$(conformance_program)"
+  engine="${CONFORMANCE:-$(conformance_program)}"
   for way in "${ways[@]}"; do
     if [[ -z "$guest_kernel" || "$guest_kernel" == lab ]]; then
       qemu_guest "$way" lab 0xff8 2 "$engine"

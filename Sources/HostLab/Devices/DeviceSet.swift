@@ -104,16 +104,21 @@ package final class DeviceSet: Sendable {
 
   /// Brings the models to life; once for each set.
   ///
-  /// - Parameter host: A host made from ``hostDescription(_:answersMockRequests:isStrict:)``.
+  /// - Parameters:
+  ///   - host: A host made from ``hostDescription(_:answersMockRequests:isStrict:)``.
+  ///   - trace: Hears what the devices do, if anybody wants to know.
   /// - Returns: The devices at work, which stop when they are told to.
-  package func start(on host: SoftwareHost) -> RunningDevices {
+  package func start(on host: SoftwareHost, trace: DeviceTrace? = nil) -> RunningDevices {
     RunningDevices(
       modelled.map { device in
         let endpoint = host.endpoints[device.index]
-        let port = EndpointPort(endpoint, of: host)
+        let port = EndpointPort(endpoint, of: host, trace: trace)
         let model = device.function.model
         device.function.connect(endpoint)
-        endpoint.setResponseHandler { model.respond(PageResponse($0)) }
+        endpoint.setResponseHandler { response in
+          trace?.note(response, to: endpoint)
+          model.respond(PageResponse(response))
+        }
         model.connect(port)
         port.start(model)
         return port

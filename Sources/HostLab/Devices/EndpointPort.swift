@@ -11,11 +11,13 @@ final class EndpointPort: DevicePort {
   private let endpoint: Endpoint
   /// The host outlives its endpoints' work, or there is nobody to tell.
   private weak let host: SoftwareHost?
+  private let trace: DeviceTrace?
   private let thread = Mutex<ServiceThread?>(nil)
 
-  init(_ endpoint: Endpoint, of host: SoftwareHost) {
+  init(_ endpoint: Endpoint, of host: SoftwareHost, trace: DeviceTrace? = nil) {
     self.endpoint = endpoint
     self.host = host
+    self.trace = trace
   }
 
   /// Starts the thread that serves a model.
@@ -37,14 +39,17 @@ final class EndpointPort: DevicePort {
   func read(
     _ address: IOVA, into buffer: inout MutableSpan<UInt8>, as requester: DMARequester
   ) -> DMAAnswer {
-    answer(
-      endpoint.read(address, into: &buffer, as: Self.requester(requester)), address,
-      isWrite: false)
+    let result = endpoint.read(address, into: &buffer, as: Self.requester(requester))
+    trace?.note(
+      result, buffer.count, at: address, requester.pasid, isWrite: false, by: endpoint)
+    return answer(result, address, isWrite: false)
   }
 
   func write(_ address: IOVA, _ buffer: Span<UInt8>, as requester: DMARequester) -> DMAAnswer {
-    answer(
-      endpoint.write(address, buffer, as: Self.requester(requester)), address, isWrite: true)
+    let result = endpoint.write(address, buffer, as: Self.requester(requester))
+    trace?.note(
+      result, buffer.count, at: address, requester.pasid, isWrite: true, by: endpoint)
+    return answer(result, address, isWrite: true)
   }
 
   func copy(
@@ -55,7 +60,12 @@ final class EndpointPort: DevicePort {
     if case .fault(let fault, let done) = result,
       fault.address.rawValue != source.rawValue &+ UInt64(done)
     {
+      trace?.note(result, byteCount, at: target, requester.pasid, isWrite: true, by: endpoint)
       return answer(result, target, isWrite: true)
+    }
+    trace?.note(result, byteCount, at: source, requester.pasid, isWrite: false, by: endpoint)
+    if result == .done {
+      trace?.note(result, byteCount, at: target, requester.pasid, isWrite: true, by: endpoint)
     }
     return answer(result, source, isWrite: false)
   }
@@ -83,13 +93,18 @@ final class EndpointPort: DevicePort {
   }
 
   func request(_ request: PageRequest) -> Bool {
-    host?.send(
-      EndpointPageRequest(
-        request.address, pasid: request.pasid, request.access, group: request.group),
-      from: endpoint) ?? false
+    let sent = EndpointPageRequest(
+      request.address, pasid: request.pasid, request.access, group: request.group)
+    let wasTaken = host?.send(sent, from: endpoint) ?? false
+    trace?.note(sent, from: endpoint, wasTaken: wasTaken)
+    return wasTaken
   }
 
-  func interrupt(_ vector: Int) { host?.interrupt(vector, of: endpoint.deviceIndex) }
+  func interrupt(_ vector: Int) {
+    if host?.interrupt(vector, of: endpoint.deviceIndex) == true {
+      trace?.noteInterrupt(vector, of: endpoint)
+    }
+  }
 
   func wake() { thread.withLock { $0 }?.poke() }
 }

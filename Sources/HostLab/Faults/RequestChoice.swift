@@ -40,6 +40,13 @@ package struct RequestChoice: Hashable, Sendable {
         if names[key] == nil { names[key] = name }
       }
     }
+    // What nothing else is called may leave out whose request it is.
+    for name in RequestNames.all {
+      for prefix in ["VFIO_GROUP_", "VFIO_IOMMU_", "IOMMU_TEST_OP_"] where name.hasPrefix(prefix) {
+        let short = String(name.dropFirst(prefix.utf8.count))
+        if names[short] == nil { names[short] = name }
+      }
+    }
     for (alias, name) in aliases where names[alias] == nil { names[alias] = name }
     return names
   }()

@@ -38,9 +38,7 @@ struct LogWriter: Sendable {
     case .json: return JSONLog.line(event, at: time)
     case .text:
       if case .leftBehind(0, 0) = event { return [] }
-      let wording = event.wording
-      let line = text.line(wording.text, at: time, of: event.subject, tint: wording.tint)
-      return Array((heading() + line).utf8)
+      return Array((heading() + text.line(event, at: time)).utf8)
     }
   }
 

@@ -7,13 +7,15 @@ import Synchronization
 ///
 /// A program that ends or replaces itself leaves its space empty: DMA finds nothing there then.
 final class ForeignSpaces: ForeignMemory {
-  /// Process numbers by space, from 1.
-  private let processes = Mutex<[Int32?]>([nil])
+  /// A space in which nobody answers.
+  static let nobody = 1
+  /// Process numbers by space, from 2.
+  private let processes = Mutex<[Int32?]>([nil, -1])
 
   /// A space for a process; `nil` when all are taken.
   func open(_ process: Int32) -> Int? {
     processes.withLock { processes in
-      if let free = processes.indices.dropFirst().first(where: { processes[$0] == nil }) {
+      if let free = processes.indices.dropFirst(2).first(where: { processes[$0] == nil }) {
         processes[free] = process
         return free
       }

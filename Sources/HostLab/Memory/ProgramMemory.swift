@@ -14,7 +14,7 @@ final class ProgramMemory: CallerMemory {
   let process: Int32
   private let spaces: ForeignSpaces
   private let files: SharedFiles
-  private let isDevice: @Sendable (FileIdentity) -> Bool
+  private let deviceFile: @Sendable (FileIdentity) -> OpenFiles.RealFile?
   private let maps: Int32?
   private let space = Mutex<Int?>(nil)
 
@@ -29,15 +29,15 @@ final class ProgramMemory: CallerMemory {
 
   /// Makes the memory of a process.
   ///
-  /// - Parameter isDevice: Whether a file is one of the host's, whose pages are no memory.
+  /// - Parameter deviceFile: The file of the host's, whose pages are no memory, if it is one.
   init(
     _ process: Int32, spaces: ForeignSpaces, files: SharedFiles,
-    isDevice: @escaping @Sendable (FileIdentity) -> Bool
+    deviceFile: @escaping @Sendable (FileIdentity) -> OpenFiles.RealFile?
   ) {
     self.process = process
     self.spaces = spaces
     self.files = files
-    self.isDevice = isDevice
+    self.deviceFile = deviceFile
     maps = try? Calls.open("/proc/\(process)/maps", flags: 0)
   }
 
@@ -134,7 +134,7 @@ final class ProgramMemory: CallerMemory {
   ) throws(LinuxErrno) -> (PinnedPages.Extent, any AnyObject & Sendable) {
     if area.isShared, let identity = area.file {
       // Linux pins no pages of a device (`VM_PFNMAP`).
-      if isDevice(identity) { throw .EFAULT }
+      if deviceFile(identity) != nil { throw .EFAULT }
       let offset = area.offset + (address - area.start)
       if let file = file(identity, of: area, end: offset + count, writable: writable) {
         // Behind the end of its file the program has no pages either.
@@ -151,6 +151,27 @@ final class ProgramMemory: CallerMemory {
       PinnedPages.Extent(
         address: HostAddress(address, space: number).rawValue, pageCount: Int(count >> 12)), self
     )
+  }
+
+  func pinRegion(_ address: UInt64, pageCount: Int) throws(LinuxErrno) -> PinnedPages {
+    guard pageCount > 0, pageCount <= Int.max >> 12,
+      let area = area(at: address), area.isShared, let identity = area.file,
+      let file = deviceFile(identity), file.isDevice,
+      area.end - address >= UInt64(pageCount) << 12
+    else { throw .EFAULT }
+    let offset = area.offset + (address - area.start)
+    guard offset < RegionOffset.fileSize else {
+      // Registers answer the processor; another device's request finds nobody there.
+      return PinnedPages(
+        .init(
+          address: HostAddress(offset & 0xF_FFFF_FFFF_F000, space: ForeignSpaces.nobody).rawValue,
+          pageCount: pageCount), keptBy: file)
+    }
+    guard
+      let memory = try? AnonymousMemory(
+        mapping: file.descriptor, at: offset, byteCount: pageCount << 12)
+    else { throw .ENOMEM }
+    return PinnedPages(.init(address: memory.address, pageCount: pageCount), keptBy: memory)
   }
 
   private func ownSpace() throws(LinuxErrno) -> Int {

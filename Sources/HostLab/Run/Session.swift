@@ -20,7 +20,7 @@
         options.devices.map { text throws(DeviceChoiceError) in try DeviceChoice(parsing: text) })
       var description = devices.hostDescription(
         UnitChoice(options.unit == .vtd ? .vtd : .smmuv3),
-        answersMockRequests: options.answersMockRequests)
+        answersMockRequests: options.answersMockRequests, isStrict: options.log != nil)
       options.limits.apply(to: &description)
       self.description = description
       host = try SoftwareHost(description, foreign: spaces)
@@ -47,7 +47,8 @@
         uniqueKeysWithValues: tree.nodes.map {
           ($0.path, FileIdentity.deviceNumber(major: tree.major, minor: $0.minor))
         })
-      let running = devices.start(on: host)
+      let running = devices.start(
+        on: host, trace: log.map { DeviceTrace($0, units: host.units) { clock.nanoseconds } })
       defer { running.stop() }
       let trap = try Trap(
         host, filter: filter, listener: program.listener, spaces: spaces, isRoot: isRoot,

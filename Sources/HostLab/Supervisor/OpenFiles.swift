@@ -140,36 +140,38 @@ final class OpenFiles: Sendable {
   func file(_ identity: FileIdentity) -> RealFile? { state.withLock { $0.byIdentity[identity] } }
 
   /// Forgets a file.
-  private func remove(_ number: Int) {
+  ///
+  /// - Returns: The file, unless it was forgotten before.
+  @discardableResult
+  private func remove(_ number: Int) -> RealFile? {
     state.withLock { state in
-      guard let file = state.byNumber.removeValue(forKey: number) else { return }
+      guard let file = state.byNumber.removeValue(forKey: number) else { return nil }
       state.byIdentity[file.identity] = nil
       state.readable.remove(number)
       if let watch = state.byWatch.first(where: { $0.value.number == number })?.key {
         state.byWatch[watch] = nil
         Watching.unwatch(watch, in: closes)
       }
+      return file
     }
   }
 
   // MARK: Last closes
 
   /// Tells of all files whose last descriptor is gone.
-  func tellCloses(_ released: (Int) -> Void) {
+  func tellCloses(_ released: (RealFile) -> Void) {
     telling.withLock { _ in
       while true {
         let events = Watching.takeFileEvents(closes)
         for event in events {
           guard let number = note(event) else { continue }
-          remove(number)
-          released(number)
+          if let file = remove(number) { released(file) }
         }
         if events.count < 256 { break }
       }
       while let event = try? Watching.wait(set, milliseconds: 0), event.number != 0 {
         let number = Int(event.number)
-        remove(number)
-        released(number)
+        if let file = remove(number) { released(file) }
       }
     }
   }

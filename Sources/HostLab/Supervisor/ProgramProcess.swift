@@ -40,7 +40,7 @@ final class ProgramProcess: ForeignDescriptors {
     let files = supervisor.files
     memory = ProgramMemory(
       number, spaces: supervisor.spaces, files: supervisor.shared,
-      isDevice: { files.file($0) != nil })
+      deviceFile: { files.file($0) })
   }
 
   deinit { try? Calls.close(handle) }

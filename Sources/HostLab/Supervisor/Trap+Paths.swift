@@ -78,7 +78,7 @@ extension Trap {
   }
 
   /// The path of the node that a path leads to, links followed, as the program's own kernel would.
-  private func node(_ path: String, below folder: Int32?, _ process: ProgramProcess) -> String? {
+  func node(_ path: String, below folder: Int32?, _ process: ProgramProcess) -> String? {
     if let descriptor = NodeName.descriptor(path, of: process.number) {
       guard let file = try? process.file(descriptor), let real = files.file(file) else {
         return nil

@@ -79,8 +79,12 @@ extension Trap {
   ) -> TracedCall.Call? {
     switch kind {
     case .open(let form):
-      let place = form == .plain ? call.a : call.b
-      return path(at: place, process).map { .open(path: $0) }
+      // Only opens of our nodes are calls on the host.
+      let folder: Int32? = form == .plain ? nil : Int32(truncatingIfNeeded: call.a)
+      guard let path = path(at: form == .plain ? call.a : call.b, process),
+        node(path, below: folder, process) != nil
+      else { return nil }
+      return .open(path: path)
     case .ioctl:
       let request = UInt32(truncatingIfNeeded: call.b)
       return .ioctl(
@@ -210,7 +214,8 @@ extension Trap {
       let group = UInt16(511 - index % 64)
       let wasTaken = host.send(
         EndpointPageRequest(
-          IOVA(plan.address), pasid: plan.pasid.flatMap { PASID(rawValue: $0) }, access, group: group),
+          IOVA(plan.address), pasid: plan.pasid.flatMap { PASID(rawValue: $0) }, access,
+          group: group),
         from: endpoint)
       log?.record(
         .pageRequest(

@@ -134,7 +134,13 @@ final class Trap: Sendable {
   }
 
   /// Tells the host of the last closes so far.
-  func tellCloses() { files.tellCloses { host.released($0) } }
+  func tellCloses() {
+    files.tellCloses { file in
+      host.released(file.number)
+      log?.record(
+        .released(TracedFile(file.role, number: file.number)), at: clock.nanoseconds)
+    }
+  }
 
   /// Whether a new descriptor closes at `exec`.
   var closesOnExec: Bool { state.withLock { $0.closesOnExec } }

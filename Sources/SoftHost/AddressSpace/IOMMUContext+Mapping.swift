@@ -88,6 +88,7 @@ extension IOMMUContext {
       .user(caller.memory, address & ~Page.mask), pageOffset: address & Page.mask,
       byteCount: byteCount, isWritable: flags.contains(.writeable), charged: charge(caller))
     pages.counted = caller.pinned
+    pages.mayBeRegion = isTypeOneContainer
     return try ioas.map(
       MapRequest(
         first: (pages, 0, byteCount), flags: flags, byteCount: byteCount, iova: iova))

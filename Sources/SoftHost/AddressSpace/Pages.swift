@@ -43,6 +43,8 @@ final class Pages {
   var charged: Charge?
   /// Whose pinned pages they count as (`VmPin`), charged or not.
   var counted: PinCount?
+  /// Whether regions of devices count as memory: a type 1 container maps them, iommufd does not.
+  var mayBeRegion = false
   /// Whether the exporter has taken the pages back; page tables show nothing of them then.
   var isRevoked = false
 
@@ -184,7 +186,10 @@ final class Pages {
       if count <= 8192, from.addingReportingOverflow(UInt64(count) << 12).overflow {
         throw .EOVERFLOW
       }
-      return try memory.pin(from, pageCount: count, writable: isWritable)
+      do { return try memory.pin(from, pageCount: count, writable: isWritable) } catch {
+        guard mayBeRegion, error == .EFAULT else { throw error }
+        return try memory.pinRegion(from, pageCount: count)
+      }
     case .file(let file, let start):
       // The last byte's offset does not wrap, but the end of its page may.
       let from = start + UInt64(first) << 12

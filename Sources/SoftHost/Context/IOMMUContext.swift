@@ -15,6 +15,8 @@ final class IOMMUContext {
   var chargesProcess = false
   /// Memory of units' drivers that can be mapped, ascending by offset.
   var driverMemory: [DriverMemory] = []
+  /// Whether it was opened as `/dev/vfio/vfio`.
+  var isTypeOneContainer = false
   /// The real file behind the context's descriptors, for programs of other processes.
   var file: (any MappableFile)?
   /// Open files and bound devices that hold the context.

@@ -19,7 +19,9 @@ extension HostState {
     return 0
   }
 
-  /// The last descriptor of a group's file went. Devices that it gave stay as they are.
+  /// The last descriptor of a group's file went.
+  ///
+  /// Devices that it gave stay as they are.
   func close(_ group: IOMMUGroup) {
     group.nodeOpens -= 1
     guard let container = group.container else { return }

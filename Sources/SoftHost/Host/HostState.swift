@@ -143,6 +143,7 @@ extension HostState {
     // As with Linux's iommufd container option, the container node opens a context too.
     if path == "/dev/iommu" || path == "/dev/vfio/vfio" {
       let context = IOMMUContext(host: self)
+      context.isTypeOneContainer = path == "/dev/vfio/vfio"
       contexts.append(context)
       kind = .context(context)
     } else if let number = Self.number(after: "/dev/vfio/devices/vfio", in: path) {

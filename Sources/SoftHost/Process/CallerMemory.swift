@@ -27,10 +27,19 @@ package protocol CallerMemory: AnyObject, Sendable {
   func pin(
     _ address: UInt64, pageCount: Int, writable: Bool
   ) throws(LinuxErrno) -> PinnedPages
+
+  /// Holds pages of a device's region that the program has mapped, for other devices.
+  ///
+  /// `EFAULT` when any page is something else.
+  func pinRegion(_ address: UInt64, pageCount: Int) throws(LinuxErrno) -> PinnedPages
 }
 
 extension CallerMemory {
   package var isGone: Bool { false }
+
+  package func pinRegion(
+    _ address: UInt64, pageCount: Int
+  ) throws(LinuxErrno) -> PinnedPages { throw .EFAULT }
 
   /// The structure at an address, of any alignment; `EFAULT` when it cannot all be read.
   @inline(__always)

@@ -247,6 +247,39 @@ struct GroupFileTests {
     _ = try virtual.device("0000:6b:00.1 vf_token=\(Self.token)")
   }
 
+  @Test("a bus is reset by who has the groups of all its functions")
+  func hotReset() throws {
+    let program = try Program(group: 12)
+    let process = program.process
+    let device = try program.device("0000:04:00.0")
+    // Room for two dependents behind the fixed part.
+    let page = try process.allocate(4096, [.read, .write])
+    func fill(_ words: UInt32...) throws {
+      try process.store(
+        words.flatMap { word in (0..<4).map { UInt8(word >> (8 * $0) & 0xFF) } }, page)
+    }
+    try fill(28, 0, 0)
+    _ = try process.ioctl(device, VFIODeviceRequest.getHotResetInfo.number, page)
+    let info = try process.load(page, 28)
+    // No flags, two functions, each with its group.
+    #expect(Array(info[4..<12]) == [0, 0, 0, 0, 2, 0, 0, 0])
+    #expect(info[12] == 12 && info[20] == 12)
+    func reset(_ count: UInt32, _ descriptors: UInt32...) throws -> LinuxErrno? {
+      try fill(12 + 4 * count, 0, count, descriptors.first ?? 0, descriptors.last ?? 0)
+      return refusal {
+        _ = try process.ioctl(device, VFIODeviceRequest.hotReset.number, page)
+      }
+    }
+    #expect(try reset(0) == .EINVAL)
+    #expect(try reset(3, UInt32(program.group)) == .EINVAL)
+    #expect(try reset(1, 999) == .EBADF)
+    #expect(try reset(1, UInt32(device)) == .EINVAL)
+    let other = try process.open("/dev/vfio/11")
+    #expect(try reset(1, UInt32(other)) == .EINVAL)
+    #expect(try reset(1, UInt32(program.group)) == nil)
+    #expect(try reset(2, UInt32(other), UInt32(program.group)) == nil)
+  }
+
   @Test("a name without an end, or in no memory, is refused")
   func hostileNames() throws {
     let program = try Program()

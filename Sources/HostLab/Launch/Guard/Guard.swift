@@ -29,6 +29,8 @@
         let mask = Calls.setCreationMask(0)
         let tree = try PrivateTree.build(plan.tree)
         Calls.setCreationMask(mask)
+        // A folder that is covered now would stay the old one for whoever stands in it.
+        if let folder = try? Calls.target(of: "/proc/self/cwd") { try? Calls.enter(folder) }
         for node in tree.nodes { send(.node(node.file, path: node.path)) }
         send(.nodesAreReal(tree.hasRealNodes))
         try superviseProgram()

@@ -49,7 +49,8 @@ struct CallDecoder {
     }
     if call.note == nil, decoded.repeatKey == nil {
       decoded.repeatKey =
-        decoded.name + decoded.outcome + decoded.fields.map(\.text).joined(separator: ",")
+        "\(call.file?.name ?? "") " + decoded.name + decoded.outcome
+        + decoded.fields.map(\.text).joined(separator: ",")
     }
     return decoded
   }
@@ -80,7 +81,7 @@ struct CallDecoder {
       if field.direction == .answered, !succeeded { continue }
       let given = value(field, before, context, call, knowledge)
       let answered =
-        field.direction == .given || answer.count < field.offset + field.byteCount
+        field.direction == .given || !succeeded || answer.count < field.offset + field.byteCount
         ? given : value(field, answer, context, call, after)
       guard let shown = field.direction == .given ? given : answered else { continue }
       var read = DecodedField(

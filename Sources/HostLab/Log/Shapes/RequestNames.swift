@@ -26,7 +26,8 @@ package enum RequestNames {
       ("any", calls),
     ]
     return kinds.map { kind, names in
-      "  \(kind): " + names.map { RequestShape.shortName($0) }.joined(separator: ", ")
+      "  \(kind): "
+        + names.map { $0.hasSuffix("…") ? $0 : RequestShape.shortName($0) }.joined(separator: ", ")
     }.joined(separator: "\n")
   }
 

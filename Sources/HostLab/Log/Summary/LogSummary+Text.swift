@@ -47,7 +47,7 @@ extension LogSummary {
       if device.reads + device.writes > 0 {
         parts.append(
           "\(HumanText.count(device.reads)) DMA reads, \(HumanText.count(device.writes)) writes, "
-            + "\(HumanText.byteCount(device.bytes))")
+            + "\(HumanText.amount(device.bytes))")
       }
       if !device.pasids.isEmpty { parts.append("DMA through \(device.pasids.count) PASIDs") }
       if device.attaches > 0 {
@@ -72,21 +72,25 @@ extension LogSummary {
     return text
   }
 
+  /// The first of some names, and how many more there are.
+  private static func first(_ count: Int, of names: [String]) -> String {
+    names.prefix(count).joined(separator: ", ")
+      + (names.count > count ? " and \(names.count - count) more" : "")
+  }
+
   private func leftLines(_ style: LogStyle) -> String {
     var text = ""
     for (_, left) in left.sorted(by: { $0.key < $1.key }) {
       text += "  " + style.paint(left.context, .file) + "  left to the last close: "
-      text += left.objects.prefix(12).joined(separator: ", ")
-      if left.objects.count > 12 { text += " and \(left.objects.count - 12) more" }
+      var parts = [Self.first(12, of: left.objects)]
       if left.mappings > 0 {
-        text +=
-          "; \(HumanText.count(left.mappings)) mappings, \(HumanText.byteCount(left.mappedBytes))"
+        parts.append(
+          "\(HumanText.count(left.mappings)) mappings, \(HumanText.amount(left.mappedBytes))")
       }
       if !left.attachments.isEmpty {
-        text += "; attached: " + left.attachments.prefix(8).joined(separator: ", ")
-        if left.attachments.count > 8 { text += " and \(left.attachments.count - 8) more" }
+        parts.append("attached: " + Self.first(8, of: left.attachments))
       }
-      text += "\n"
+      text += parts.filter { !$0.isEmpty }.joined(separator: "; ") + "\n"
     }
     if furtherContexts > 0 {
       text += "  and \(HumanText.count(furtherContexts)) more contexts with something left\n"

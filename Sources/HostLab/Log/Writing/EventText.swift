@@ -14,6 +14,22 @@ extension TracedEvent {
     }
   }
 
+  /// Events with the same key that follow one another are one line with a count.
+  var repeatKey: String {
+    switch self {
+    // What a device moves is one matter, wherever it moves it.
+    case .dma(let dma) where dma.fault == nil: "DMA \(dma.device)\(Self.pasid(dma.pasid))"
+    case .interrupt(let device, _): "interrupt \(device)"
+    default: "event \(subject) \(wording.text)"
+    }
+  }
+
+  /// Bytes that a device moved.
+  var byteCount: UInt64 {
+    guard case .dma(let dma) = self, dma.fault == nil else { return 0 }
+    return UInt64(max(0, dma.byteCount))
+  }
+
   /// The event in words, and how it looks.
   var wording: (text: String, tint: LogStyle.Tint) {
     switch self {

@@ -12,6 +12,17 @@ enum HumanText {
     return value < 4096 ? "\(value) B" : "\(value.hex) B"
   }
 
+  /// A length of which only the size matters, with one decimal: `102.4 GiB`.
+  static func amount(_ value: UInt64) -> String {
+    for (shift, unit) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] as [(UInt64, String)]
+    where value >= 1 << shift {
+      let whole = value >> shift
+      let tenths = (value & (1 << shift - 1)) >> (shift - 10) * 10 >> 10
+      return tenths == 0 ? "\(whole) \(unit)" : "\(whole).\(tenths) \(unit)"
+    }
+    return "\(value) B"
+  }
+
   /// Nanoseconds with two or three digits: `850 ns`, `8.1 µs`, `12 ms`.
   static func duration(_ nanoseconds: UInt64) -> String {
     guard nanoseconds >= 1000 else { return "\(nanoseconds) ns" }

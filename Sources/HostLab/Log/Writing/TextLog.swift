@@ -11,6 +11,8 @@ struct TextLog: Sendable {
     var count = 0
     var duration: UInt64 = 0
     var offsets: ClosedRange<UInt64>?
+    /// Bytes that devices moved.
+    var byteCount: UInt64 = 0
 
     /// Widens the range of offsets; an access is known by its first byte.
     mutating func note(_ offset: UInt64) {
@@ -23,7 +25,7 @@ struct TextLog: Sendable {
   }
 
   /// Columns of a request's name and of its file.
-  private static let nameWidth = 18
+  private static let nameWidth = 22
   private static let fileWidth = 10
 
   init(_ style: LogStyle) { self.style = style }
@@ -56,12 +58,13 @@ struct TextLog: Sendable {
   }
 
   /// The line of something that is not a call.
-  mutating func line(_ text: String, at time: UInt64, of file: String, tint: LogStyle.Tint)
-    -> String
-  {
-    let key = "event \(file) \(text)"
+  mutating func line(_ event: TracedEvent, at time: UInt64) -> String {
+    let (text, tint) = event.wording
+    let file = event.subject
+    let key = event.repeatKey
     if run?.key == key, !style.showsAll {
       run?.count += 1
+      run?.byteCount &+= event.byteCount
       return ""
     }
     let ending = endRun()
@@ -85,6 +88,7 @@ struct TextLog: Sendable {
         offsets.count == 1
         ? " at \(offsets.lowerBound.hex)" : ", \(offsets.lowerBound.hex)…\(offsets.upperBound.hex)"
     }
+    if run.byteCount > 0 { text += ", \(HumanText.amount(run.byteCount))" }
     if run.duration > 0 { text += ", \(HumanText.duration(run.duration)) together" }
     return String(repeating: " ", count: 41) + style.paint(text, .muted) + "\n"
   }

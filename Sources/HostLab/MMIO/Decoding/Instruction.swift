@@ -42,6 +42,8 @@ struct Instruction: Hashable, Sendable {
     case loadVector(VectorLoad)
     /// The part of a vector register that starts at `offset` to memory.
     case storeVector(Int, offset: Int, byteCount: Int)
+    /// Elements that a mask register chooses, between memory and a vector register.
+    case moveMasked(MaskedMove)
     /// A string instruction, once or as often as RCX says.
     case string(StringAction, byteCount: Int, isRepeated: Bool, has32BitAddresses: Bool)
     /// 64 bytes from memory to the place that a register holds.
@@ -69,6 +71,18 @@ struct Instruction: Hashable, Sendable {
     var clearedCount: Int
     /// A register whose low 16 bytes come in before the load.
     var mergedRegister: Int?
+  }
+
+  /// A move of AVX-512 that leaves elements out.
+  struct MaskedMove: Hashable, Sendable {
+    var register: Int
+    var byteCount: Int
+    var elementByteCount: Int
+    /// K1 to K7.
+    var mask: Int
+    /// Whether elements that are left out of a load are cleared; else they stay.
+    var clearsOthers: Bool
+    var isLoad: Bool
   }
 }
 

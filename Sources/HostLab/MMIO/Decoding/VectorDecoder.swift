@@ -21,6 +21,10 @@ enum VectorDecoder {
     var registerExtension = 0
     /// EVEX names integer moves by element.
     var isEVEX = false
+    /// EVEX's mask register; 0 for all elements.
+    var mask = 0
+    /// Whether masked elements are cleared instead of kept.
+    var clearsMasked = false
   }
 
   /// 0f opcodes without VEX.
@@ -76,15 +80,18 @@ enum VectorDecoder {
     let second = try reader.byte()
     let third = try reader.byte()
     let length = Int(third >> 5 & 3)
-    // No masks, no broadcast: others are no plain moves.
-    guard first & 0x08 == 0, second & 4 != 0, third & 0x17 == 0, third & 0x80 == 0, length < 3
+    // Broadcasts are no moves; only a mask can clear what it leaves out.
+    let mask = Int(third & 7)
+    let clearsMasked = third & 0x80 != 0
+    guard first & 0x08 == 0, second & 4 != 0, third & 0x10 == 0, length < 3,
+      mask != 0 || !clearsMasked
     else { throw .unknown }
     reader.rex = (~first >> 5 & 7) | (second & 0x80 != 0 ? 8 : 0)
     let form = Form(
       kind: Kind(rawValue: second & 3) ?? .none,
       vectorByteCount: 16 << length, isWide: second & 0x80 != 0, clearsRest: true,
       merged: nil, scalesDisplacement: true, registerExtension: first & 0x10 == 0 ? 16 : 0,
-      isEVEX: true)
+      isEVEX: true, mask: mask, clearsMasked: clearsMasked)
     return try mapped(&reader, first & 7, form)
   }
 
@@ -93,8 +100,9 @@ enum VectorDecoder {
   ) throws(DecodingProblem) -> Decoded {
     let opcode = try reader.byte()
     switch map {
+    case 1 where form.mask != 0: return try masked(&reader, opcode, form)
     case 1: return try move(&reader, opcode, form)
-    case 2 where opcode == 0x2a && form.kind == .h66:
+    case 2 where opcode == 0x2a && form.kind == .h66 && form.mask == 0:
       return try whole(&reader, form, isLoad: true)
     default: throw .unknown
     }
@@ -126,6 +134,32 @@ enum VectorDecoder {
     case (0x17, .none), (0x17, .h66): return try half(&reader, form, 8, isLoad: false)
     default: throw .unknown
     }
+  }
+
+  /// Moves under a mask.
+  private static func masked(
+    _ reader: inout InstructionReader, _ opcode: UInt8, _ form: Form
+  ) throws(DecodingProblem) -> Decoded {
+    let elementByteCount: Int
+    switch (opcode, form.kind) {
+    case (0x6f, .hF2), (0x7f, .hF2): elementByteCount = form.isWide ? 2 : 1
+    case (0x6f, .hF3), (0x7f, .hF3), (0x6f, .h66), (0x7f, .h66):
+      elementByteCount = form.isWide ? 8 : 4
+    case (0x10, .none), (0x11, .none), (0x28, .none), (0x29, .none): elementByteCount = 4
+    case (0x10, .h66), (0x11, .h66), (0x28, .h66), (0x29, .h66): elementByteCount = 8
+    default: throw .unknown
+    }
+    let isLoad = [0x6f, 0x10, 0x28].contains(opcode)
+    guard isLoad || !form.clearsMasked else { throw .unknown }
+    let (register, memory) = try operands(&reader, form, form.vectorByteCount)
+    return (
+      memory,
+      .moveMasked(
+        .init(
+          register: register, byteCount: form.vectorByteCount,
+          elementByteCount: elementByteCount, mask: form.mask,
+          clearsOthers: form.clearsMasked, isLoad: isLoad))
+    )
   }
 
   /// All bytes of a vector.

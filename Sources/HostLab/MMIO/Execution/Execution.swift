@@ -51,6 +51,7 @@ enum Execution {
     case .storeVector(let register, let offset, let byteCount):
       let bytes = try machine.vector(register)[offset..<offset + byteCount]
       try storeBytes(bytes, address, &machine)
+    case .moveMasked(let move): try moveMasked(move, address, &machine)
     case .string: break  // Carried out before.
     case .moveBlock(let move, let register, let isNarrow):
       try moveBlock(move, register, isNarrow, address, &machine)

@@ -15,6 +15,8 @@ protocol InstructionMachine {
 
   /// The 64 bytes of a vector register; those that the processor lacks are 0.
   mutating func vector(_ number: Int) throws(AccessProblem) -> [UInt8]
+  /// A mask register of AVX-512.
+  mutating func mask(_ number: Int) throws(AccessProblem) -> UInt64
   /// Writes the 64 bytes of a vector register.
   mutating func setVector(_ number: Int, _ bytes: [UInt8]) throws(AccessProblem)
 }

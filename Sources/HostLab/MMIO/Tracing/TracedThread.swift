@@ -137,6 +137,16 @@
       return bytes
     }
 
+    mutating func mask(_ number: Int) throws(AccessProblem) -> UInt64 {
+      let state = try extendedState()
+      let start = VectorPlace.masks
+      guard start > 0, start + 64 <= state.count, (0..<8).contains(number) else {
+        throw .thread
+      }
+      return state[start + number * 8..<start + number * 8 + 8].reversed()
+        .reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
     mutating func setVector(_ number: Int, _ bytes: [UInt8]) throws(AccessProblem) {
       var state = try extendedState()
       var position = 0
@@ -177,6 +187,8 @@
       let byteCount: Int
     }
 
+    /// Where the mask registers begin.
+    static let masks = Calls.extendedStateOffset(of: 5)
     private static let upperHalves = Calls.extendedStateOffset(of: 2)
     private static let upperOf512 = Calls.extendedStateOffset(of: 6)
     private static let highRegisters = Calls.extendedStateOffset(of: 7)
