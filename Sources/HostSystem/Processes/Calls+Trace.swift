@@ -15,6 +15,7 @@
       static let resume: UInt64 = 7
       static let getRegisters: UInt64 = 12
       static let setRegisters: UInt64 = 13
+      static let detach: UInt64 = 17
       static let getSignal: UInt64 = 0x4202
       static let getRegisterSet: UInt64 = 0x4204
       static let setRegisterSet: UInt64 = 0x4205
@@ -30,6 +31,11 @@
     /// Lets a stopped thread go on, with a signal or with 0 for none.
     package static func resume(_ thread: Int32, signal: Int32) throws(CallFailure) {
       _ = try make(clinux_ptrace, Request.resume, thread.register, 0, signal.register)
+    }
+
+    /// Lets a stopped thread go on, traced no more.
+    package static func leave(_ thread: Int32) throws(CallFailure) {
+      _ = try make(clinux_ptrace, Request.detach, thread.register, 0, 0)
     }
 
     /// Leaves a thread in its group's stop, and is told when that ends.

@@ -76,7 +76,7 @@ extension RequestShape {
           FieldShape("ioas_id", \IOASMapFileArgument.ioasID, .object, label: ""),
           FieldShape("iova", \IOASMapFileArgument.iova, .hex, .both),
           FieldShape("length", \IOASMapFileArgument.length, .byteCount, label: ""),
-          FieldShape("fd", \IOASMapFileArgument.descriptor, .descriptor),
+          FieldShape("fd", \IOASMapFileArgument.descriptor, .descriptor, label: ""),
           FieldShape("start", \IOASMapFileArgument.start, .hex, label: "from"),
           FieldShape("flags", \IOASMapFileArgument.flags, .flags(FieldNames.map), label: ""),
         ])

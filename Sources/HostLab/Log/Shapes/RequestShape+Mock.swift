@@ -5,14 +5,18 @@ extension RequestShape {
   static let mock: [MockOperation: RequestShape] = Dictionary(
     uniqueKeysWithValues: MockOperation.allCases.map { ($0, shape(of: $0)) })
 
-  /// A shape whose `id` means an object unless `label` is `nil`.
+  /// A shape whose `id` is an object's number, or a descriptor.
   private static func operation<Structure: WireStructure>(
     _ name: String, _ type: Structure.Type, _ id: KeyPath<Structure, UInt32>,
     isObject: Bool = true, _ fields: [FieldShape]
   ) -> RequestShape {
     RequestShape(
       "IOMMU_TEST_OP_" + name, type,
-      [FieldShape("id", id, isObject ? .object : .number, label: isObject ? "" : "fd")] + fields)
+      [
+        FieldShape(
+          "id", id, isObject ? .object : .number, label: isObject ? "" : "fd",
+          hidesZero: !isObject)
+      ] + fields)
   }
 
   private static func shape(of operation: MockOperation) -> RequestShape {
@@ -109,7 +113,7 @@ extension RequestShape {
         [
           FieldShape(
             "out_access_fd", \MockAccessArgument.outDescriptor, .descriptor, .answered,
-            label: "access fd"),
+            label: "access"),
           FieldShape("flags", \MockAccessArgument.flags, .hex, hidesZero: true),
         ])
     case .unpinAccess:

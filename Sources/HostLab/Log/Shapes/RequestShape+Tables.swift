@@ -91,7 +91,8 @@ extension RequestShape {
           FieldShape("size", \FaultAllocArgument.size, .plumbing),
           FieldShape("flags", \FaultAllocArgument.flags, .flags([]), hidesZero: true),
           FieldShape("out_fault_id", \FaultAllocArgument.outID, .created, .answered),
-          FieldShape("out_fault_fd", \FaultAllocArgument.outDescriptor, .descriptor, .answered),
+          FieldShape(
+            "out_fault_fd", \FaultAllocArgument.outDescriptor, .descriptor, .answered, label: ""),
         ])
     default: return virtualShape(of: request)
     }
@@ -139,7 +140,8 @@ extension RequestShape {
           FieldShape("veventq_depth", \VEventQueueAllocArgument.depth, .number, label: "depth"),
           FieldShape("out_veventq_id", \VEventQueueAllocArgument.outID, .created, .answered),
           FieldShape(
-            "out_veventq_fd", \VEventQueueAllocArgument.outDescriptor, .descriptor, .answered),
+            "out_veventq_fd", \VEventQueueAllocArgument.outDescriptor, .descriptor, .answered,
+            label: ""),
         ])
     case .hwQueueAlloc:
       return RequestShape(

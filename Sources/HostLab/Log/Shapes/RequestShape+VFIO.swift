@@ -85,7 +85,7 @@ extension RequestShape {
           FieldShape("flags", \IOEventFDArgument.flags, .flags(FieldNames.ioEvent), label: "bits"),
           FieldShape("offset", \IOEventFDArgument.offset, .hex, label: "at"),
           FieldShape("data", \IOEventFDArgument.data, .hex),
-          FieldShape("fd", \IOEventFDArgument.descriptor, .descriptor),
+          FieldShape("fd", \IOEventFDArgument.descriptor, .descriptor, label: ""),
         ])
     case .bindIOMMUFD:
       return RequestShape(

@@ -78,9 +78,12 @@ extension LogSummary {
       + (names.count > count ? " and \(names.count - count) more" : "")
   }
 
+  /// How many contexts text names; JSON has more.
+  private static let shownContexts = 16
+
   private func leftLines(_ style: LogStyle) -> String {
     var text = ""
-    for (_, left) in left.sorted(by: { $0.key < $1.key }) {
+    for (_, left) in left.sorted(by: { $0.key < $1.key }).prefix(Self.shownContexts) {
       text += "  " + style.paint(left.context, .file) + "  left to the last close: "
       var parts = [Self.first(12, of: left.objects)]
       if left.mappings > 0 {
@@ -92,8 +95,9 @@ extension LogSummary {
       }
       text += parts.filter { !$0.isEmpty }.joined(separator: "; ") + "\n"
     }
-    if furtherContexts > 0 {
-      text += "  and \(HumanText.count(furtherContexts)) more contexts with something left\n"
+    let further = furtherContexts + max(0, left.count - Self.shownContexts)
+    if further > 0 {
+      text += "  and \(HumanText.count(further)) more contexts with something left\n"
     }
     if emptyContexts > 0 {
       let name = emptyContexts == 1 ? "context" : "contexts"

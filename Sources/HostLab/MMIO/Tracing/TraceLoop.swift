@@ -52,7 +52,7 @@
 
     /// Traces all threads of a process; new ones are traced by the kernel from their start.
     private func seize(_ process: Int32) throws(CallFailure) {
-      let forksClonesAndExec: UInt64 = 2 | 4 | 8 | 0x10
+      let forksClonesExecAndExit: UInt64 = 2 | 4 | 8 | 0x10 | 0x40
       var tried: Set<Int32> = []
       var failure: CallFailure?
       var isTraced = false
@@ -68,7 +68,7 @@
             continue
           }
           do throws(CallFailure) {
-            try Calls.seize(thread, options: forksClonesAndExec)
+            try Calls.seize(thread, options: forksClonesExecAndExit)
           } catch {
             // Born of a traced one, its first stop is still to come.
             guard tracer(of: thread) == Calls.ownThread else {
@@ -102,6 +102,7 @@
       if processes[thread] == nil { processes[thread] = .some(nil) }
       let groupStop: Int32 = 128
       let exec: Int32 = 4
+      let exit: Int32 = 6
       switch kind {
       case 0:
         #if arch(x86_64)
@@ -118,6 +119,12 @@
         processes[thread] = .some(thread)
         maps[thread] = nil
         try? Calls.resume(thread, signal: 0)
+      case exit:
+        // Its parent cannot take the status of a thread that is traced at its end, though it is told
+        // of the end at once.
+        processes[thread] = nil
+        maps[thread] = nil
+        try? Calls.leave(thread)
       default: try? Calls.resume(thread, signal: 0)
       }
     }
