@@ -18,7 +18,7 @@ host_vfio() {
   local name
   for name in "$@"; do
     [[ "$name" != */* && -x "$vfio_tests/$name" ]] || fail "no test $name"
-    host_test "host-vfio $name" --device "dsa@$host_device" -- "$vfio_tests/$name" "$host_device"
+    host_test "host-vfio $name" --device "dsa@$host_device,xfer=20" -- "$vfio_tests/$name" "$host_device"
   done
   exit "$failed"
 }
