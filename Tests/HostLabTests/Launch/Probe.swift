@@ -93,7 +93,8 @@ enum Probe {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
     process.arguments = arguments
-    for file in [output, errors] {
+    // Making a file replaces what is there, and /dev/null is everybody's.
+    for file in [output, errors] where !FileManager.default.fileExists(atPath: file) {
       _ = FileManager.default.createFile(atPath: file, contents: nil)
     }
     process.standardInput = FileHandle.nullDevice
