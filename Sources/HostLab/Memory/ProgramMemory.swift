@@ -29,7 +29,11 @@ final class ProgramMemory: CallerMemory {
 
   /// Makes the memory of a process.
   ///
-  /// - Parameter deviceFile: The file of the host's, whose pages are no memory, if it is one.
+  /// - Parameters:
+  ///   - process: Its number.
+  ///   - spaces: Where its own pages get a space.
+  ///   - files: The files that are mapped here.
+  ///   - deviceFile: The file of the host's, whose pages are no memory, if it is one.
   init(
     _ process: Int32, spaces: ForeignSpaces, files: SharedFiles,
     deviceFile: @escaping @Sendable (FileIdentity) -> OpenFiles.RealFile?

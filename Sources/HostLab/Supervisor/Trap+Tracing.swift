@@ -16,6 +16,8 @@ extension Trap {
   ///   - kind: What it is about.
   ///   - process: Whose it is.
   ///   - body: Carries it out.
+  /// - Returns: What becomes of the call.
+  /// - Throws: The errno that the program gets.
   func watched(
     _ call: TrappedCall, _ kind: TrappedKind, _ process: ProgramProcess,
     _ body: () throws(LinuxErrno) -> TrapAnswer

@@ -35,8 +35,11 @@
 
     /// Waits for one event.
     ///
-    /// - Parameter milliseconds: How long; -1 for ever.
+    /// - Parameters:
+    ///   - set: What to wait on.
+    ///   - milliseconds: How long; -1 for ever.
     /// - Returns: The event, or `nil` when there was none.
+    /// - Throws: ``CallFailure``.
     package static func wait(_ set: Int32, milliseconds: Int32) throws(CallFailure) -> Event? {
       var words = (UInt64(0), UInt64(0))
       // The structure lives for the call, which writes one.

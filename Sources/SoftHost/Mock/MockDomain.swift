@@ -56,7 +56,9 @@ extension MockDomain {
     }
     let page = iova & ~Page.mask
     let isAligned = (area.pages.pageOffset &+ area.offset &- area.start) & Page.mask == 0
-    if isAligned, table?.ioas.usesHugePages ?? true, page >= area.start, page | Page.mask <= area.last {
+    if isAligned, table?.ioas.usesHugePages ?? true, page >= area.start,
+      page | Page.mask <= area.last
+    {
       return page...(page | Page.mask)
     }
     let half = iova & ~(MockIOMMU.pageSize - 1)

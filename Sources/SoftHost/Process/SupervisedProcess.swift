@@ -220,7 +220,9 @@ extension DeviceFile {
 
   /// Whether a model serves a region.
   func isServed(_ region: UInt32) -> Bool {
-    guard let bar = node.function.bar(Int(region)), case .handler = bar.backing else { return false }
+    guard let bar = node.function.bar(Int(region)), case .handler = bar.backing else {
+      return false
+    }
     return true
   }
 }

@@ -96,7 +96,7 @@ package struct BARDescription: Sendable {
 }
 
 /// Why a function cannot be described so.
-package enum DescriptionError: Error, Hashable, Sendable {
+package enum DescriptionError: Error, Hashable, Sendable, CustomStringConvertible {
   /// vfio-pci drives functions with a type 0 header alone.
   case headerType(UInt8)
   /// The function does not answer.
@@ -107,4 +107,18 @@ package enum DescriptionError: Error, Hashable, Sendable {
   case badSize(bar: Int, UInt64)
   /// A ROM whose size is no power of two from 2 KiB to 16 MiB, or that has more bytes.
   case badROM
+
+  /// The reason in words.
+  package var description: String {
+    switch self {
+    case .headerType(let type):
+      "a bridge or port (header type \(type)); VFIO drives functions with header type 0 only"
+    case .absent: "the function does not answer: its config space reads all ones"
+    case .badBAR(let index): "base address register \(index) cannot be, or is taken"
+    case .badSize(let bar, let byteCount):
+      "base address register \(bar) cannot have \(byteCount) bytes: a power of two within the "
+        + "register's reach is needed"
+    case .badROM: "the option ROM's size is no power of two from 2 KiB to 16 MiB"
+    }
+  }
 }
