@@ -6,11 +6,12 @@ struct HostCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "host",
     abstract: "Run any program, unmodified, on a software host with IOMMU, VFIO and PASIDs.",
-    usage: "passage host [options] -- COMMAND [ARGUMENT …]",
+    usage: "passage host [options] [-- COMMAND [ARGUMENT …]]",
     discussion: """
       COMMAND sees /dev/iommu, /dev/vfio and the devices' entries in sysfs, and its devices do DMA \
       in its memory through PASIDs. Everything else of the machine is as it is. No privileges are \
-      needed where the system has user namespaces.
+      needed where the system has user namespaces. Without COMMAND a built-in driver of the DSA-like \
+      engine runs.
 
       --fail and its kin make things go wrong on purpose. REQUEST is a name of Linux's headers in \
       any case, with or without IOMMU_ or VFIO_, or open, close, dup, read, write, pread, pwrite, \
@@ -42,7 +43,9 @@ struct HostCommand: ParsableCommand {
 
   @Argument(
     parsing: .postTerminator,
-    help: ArgumentHelp("The program and its arguments, behind --.", valueName: "COMMAND"))
+    help: ArgumentHelp(
+      "The program and its arguments, behind -- (default: a built-in driver).",
+      valueName: "COMMAND"))
   var command: [String] = []
 
   func validate() throws { _ = try options() }
@@ -54,11 +57,9 @@ struct HostCommand: ParsableCommand {
 
   /// What the arguments say.
   func options() throws -> HostRunOptions {
-    guard !command.isEmpty else {
-      throw ValidationError("no program to run: expected it behind --, such as -- ls /dev/vfio")
-    }
-    return HostRunOptions(
-      command: command, devices: device.isEmpty ? [HostRunOptions.usualDevice] : device,
+    HostRunOptions(
+      command: command.isEmpty ? BuiltInDriver.command() : command,
+      devices: device.isEmpty ? [HostRunOptions.usualDevice] : device,
       unit: iommu, log: log.log, answersMockRequests: mockDevices, faults: try faults.plan(),
       limits: faults.limits)
   }
