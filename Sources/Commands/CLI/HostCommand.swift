@@ -19,14 +19,15 @@ struct HostCommand: ParsableCommand {
       --page-request vfio0:0x1000,pasid=5,write,after=ATTACH:2.
 
       Exit status: the program's own, 128 and the signal's number when a signal ended it; 1 \
-      unusable arguments.
+      unusable options; 125 no such host can be made, 126 the program cannot be run, 127 there is \
+      none.
       """)
 
   @Option(
     help: ArgumentHelp(
       "A device of the host; can be given several times (default: a DSA-like engine at "
         + "0000:6a:01.0).",
-      valueName: "KIND[@BDF][,key=value…]"))
+      valueName: "KIND[@BDF][=FILE][,key=value…]"))
   var device: [String] = []
 
   @Option(help: ArgumentHelp("The host's IOMMU.", valueName: "vtd|smmuv3"))
