@@ -83,8 +83,8 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "HostABI", "HostLab", "Hardware", "HostSystem", "IOMMU", "IOMMUClient", "PCIe",
-        "Passthrough", "Placement", "SoftHost", "VirtualIOMMU",
+        "Conformance", "HostABI", "HostLab", "Hardware", "HostSystem", "IOMMU", "IOMMUClient",
+        "LinuxHost", "PCIe", "Passthrough", "Placement", "SoftHost", "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],

@@ -61,12 +61,16 @@ struct HostCommandTests {
     #expect(options.limits == HostLimits(pasidBits: 8, hasNesting: false))
   }
 
-  @Test("no program, or an option in its place, is refused with a hint")
+  @Test("without a program a built-in driver runs, with the same options")
   func noProgram() throws {
-    #expect(try refusal().contains("no program"))
-    #expect(try refusal("--").contains("no program"))
+    for arguments in [[], ["--"], ["--no-nesting"]] {
+      let command = try #require(
+        try Passage.parseAsRoot(["host"] + arguments) as? HostCommand
+      ).options().command
+      #expect(command.count == 2 && command[0].hasPrefix("/"))
+      #expect(try Passage.parseAsRoot([command[1]]) is BuiltInDriver)
+    }
     #expect(try refusal("ls").contains("ls"))
-    #expect(try refusal("--mock-devices").contains("no program"))
   }
 
   @Test("a wrong request name lists what there is")

@@ -118,8 +118,8 @@ struct RequestLogTests {
     program.end()
     let text = program.text
     for line in [
-      "IOMMU_HWPT_ALLOC", "1 EBUSY, 1 ENOENT", "0 DMA reads, 1 writes, 4 KiB",
-      "2 attaches, 1 PASIDs",
+      "IOMMU_HWPT_ALLOC", "1 EBUSY, 1 ENOENT", "0 DMA reads, 1 write, 4 KiB",
+      "2 attaches, 1 PASID",
       "left to the last close: dev 1 (vfio0), ioas 2, hwpt 3 (on ioas 2), "
         + "hwpt 4 (nested on hwpt 3); 1 mappings, 1 MiB; attached: vfio0 PASID 5 on hwpt 4, "
         + "vfio0 on hwpt 3",
@@ -149,7 +149,7 @@ struct RequestLogTests {
     #expect(lines[1].hasSuffix(" … 99 more, 396 KiB"))
     #expect(lines[2].hasSuffix("DMA read at 0x0, 8 B: fault, nothing is attached"))
     #expect(
-      program.text.contains("50 DMA reads, 50 writes, 400 KiB; DMA through 1 PASIDs; 1 faults"))
+      program.text.contains("50 DMA reads, 50 writes, 400 KiB; DMA through 1 PASID; 1 fault"))
   }
 
   @Test("JSON has one object a line, each with its type, and the summary last")

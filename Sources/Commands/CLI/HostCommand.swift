@@ -6,11 +6,12 @@ struct HostCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "host",
     abstract: "Run any program, unmodified, on a software host with IOMMU, VFIO and PASIDs.",
-    usage: "passage host [options] -- COMMAND [ARGUMENT …]",
+    usage: "passage host [options] [-- COMMAND [ARGUMENT …]]",
     discussion: """
       COMMAND sees /dev/iommu, /dev/vfio and the devices' entries in sysfs, and its devices do DMA \
       in its memory through PASIDs. Everything else of the machine is as it is. No privileges are \
-      needed where the system has user namespaces.
+      needed where the system has user namespaces. Without COMMAND a built-in driver of the DSA-like \
+      engine runs.
 
       --fail and its kin make things go wrong on purpose. REQUEST is a name of Linux's headers in \
       any case, with or without IOMMU_ or VFIO_, or open, close, dup, read, write, pread, pwrite, \
@@ -18,14 +19,15 @@ struct HostCommand: ParsableCommand {
       --page-request vfio0:0x1000,pasid=5,write,after=ATTACH:2.
 
       Exit status: the program's own, 128 and the signal's number when a signal ended it; 1 \
-      unusable arguments.
+      unusable options; 125 no such host can be made, 126 the program cannot be run, 127 there is \
+      none.
       """)
 
   @Option(
     help: ArgumentHelp(
       "A device of the host; can be given several times (default: a DSA-like engine at "
         + "0000:6a:01.0).",
-      valueName: "KIND[@BDF][,key=value…]"))
+      valueName: "KIND[@BDF][=FILE][,key=value…]"))
   var device: [String] = []
 
   @Option(help: ArgumentHelp("The host's IOMMU.", valueName: "vtd|smmuv3"))
@@ -42,7 +44,9 @@ struct HostCommand: ParsableCommand {
 
   @Argument(
     parsing: .postTerminator,
-    help: ArgumentHelp("The program and its arguments, behind --.", valueName: "COMMAND"))
+    help: ArgumentHelp(
+      "The program and its arguments, behind -- (default: a built-in driver).",
+      valueName: "COMMAND"))
   var command: [String] = []
 
   func validate() throws { _ = try options() }
@@ -54,11 +58,9 @@ struct HostCommand: ParsableCommand {
 
   /// What the arguments say.
   func options() throws -> HostRunOptions {
-    guard !command.isEmpty else {
-      throw ValidationError("no program to run: expected it behind --, such as -- ls /dev/vfio")
-    }
-    return HostRunOptions(
-      command: command, devices: device.isEmpty ? [HostRunOptions.usualDevice] : device,
+    HostRunOptions(
+      command: command.isEmpty ? BuiltInDriver.command() : command,
+      devices: device.isEmpty ? [HostRunOptions.usualDevice] : device,
       unit: iommu, log: log.log, answersMockRequests: mockDevices, faults: try faults.plan(),
       limits: faults.limits)
   }

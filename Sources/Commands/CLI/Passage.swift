@@ -11,6 +11,7 @@ public struct Passage: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       HostCommand.self, LabCommand.self, InspectCommand.self, SurveyCommand.self, PlanCommand.self,
+      BuiltInDriver.self,
     ])
 
   /// Makes the program; the parser fills it.

@@ -2,7 +2,7 @@ package import DeviceModels
 package import PCIe
 import Hardware
 
-/// A device as a user asks for it: `KIND[@BDF][=VALUE][,key=value…]`.
+/// A device as a user asks for it: `KIND[@BDF][=VALUE][,key=value…]`, or `KIND=VALUE@BDF`.
 ///
 /// - `dsa`: a data streaming accelerator; `wqs`, `engines`, `entries`, `xfer` and `batch` (powers of
 ///   two, `batch=0` for none), `pasid-bits`, `block=0`, and `page-requests=N` to ask for a page with
@@ -57,7 +57,15 @@ package struct DeviceChoice: Hashable, Sendable {
       kind = .accelerator(try Self.accelerator(settings))
     case "dump":
       guard let value, !value.isEmpty else { throw .noValue("dump") }
-      kind = .dump(path: String(value), sizes: try Self.sizes(settings))
+      var path = value
+      // People put the address behind the file, too.
+      if address == nil, let place = value.lastIndex(of: "@"),
+        let address = PCIAddress(value[value.index(after: place)...])
+      {
+        self.address = address
+        path = value[..<place]
+      }
+      kind = .dump(path: String(path), sizes: try Self.sizes(settings))
     case "nic":
       if let value { throw .unwantedValue(String(value), of: "nic") }
       if let setting = settings.first { throw .unknownKey(setting.key, of: "nic") }

@@ -6,11 +6,16 @@ package struct LaunchPlan: Sendable {
   package var tree: HostTree
   /// The seccomp program: one `struct sock_filter` each, as code | jt << 16 | jf << 24 | k << 32.
   package var filter: [UInt64]
+  /// The one where the system lets nobody make device nodes, so that they are plain files.
+  package var filterForPlainNodes: [UInt64]
 
-  package init(arguments: [String], tree: HostTree, filter: [UInt64]) {
+  package init(
+    arguments: [String], tree: HostTree, filter: [UInt64], forPlainNodes: [UInt64]? = nil
+  ) {
     self.arguments = arguments
     self.tree = tree
     self.filter = filter
+    filterForPlainNodes = forPlainNodes ?? filter
   }
 }
 

@@ -31,11 +31,13 @@
       let own = Calls.ownNumber
       let window = Filter.window(limit: OtherProcess.descriptorLimit(of: own))
       let isRoot = Calls.effectiveUser == 0
-      let filter = Filter(window: window, answersStat: !isRoot)
+      let filter = Filter(window: window, answersStat: false)
       let tree = HostTree(
         devices: description.treeDevices, iommu: description.treeIOMMU(options.unit))
       let program = try LaunchedProgram.launch(
-        LaunchPlan(arguments: options.command, tree: tree, filter: filter.program()))
+        LaunchPlan(
+          arguments: options.command, tree: tree, filter: filter.program(),
+          forPlainNodes: Filter(window: window, answersStat: true).program()))
       // From here on the program waits for answers, and there are threads.
       let clock = RunClock()
       let log = try options.log.map { log in

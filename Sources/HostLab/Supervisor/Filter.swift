@@ -50,12 +50,14 @@ struct Filter {
     for number in [
       SystemCall.read, SystemCall.write, SystemCall.readv, SystemCall.writev, SystemCall.close,
       SystemCall.dup,
-      SystemCall.fcntl, SystemCall.fstat, SystemCall.lseek, SystemCall.statx,
+      SystemCall.fcntl, SystemCall.fstat, SystemCall.lseek,
     ] {
       code.block(for: number) { $0.ifInWindow(0, window) }
     }
-    code.block(for: SystemCall.newfstatat) { code in
-      if answersStat { code.answer(.notify) } else { code.ifInWindow(0, window) }
+    for number in [SystemCall.newfstatat, SystemCall.statx] {
+      code.block(for: number) { code in
+        if answersStat { code.answer(.notify) } else { code.ifInWindow(0, window) }
+      }
     }
     for number in [
       SystemCall.pread, SystemCall.pwrite, SystemCall.preadv, SystemCall.pwritev,

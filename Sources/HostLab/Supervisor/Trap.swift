@@ -38,8 +38,8 @@ final class Trap: Sendable {
     var threads: [Int32: (process: Int32, asked: UInt64)] = [:]
     /// Threads that are about to close a descriptor of ours.
     var closing: Set<Int32> = []
-    /// Processes that are about to replace themselves.
-    var replacing: Set<Int32> = []
+    /// Processes that are about to replace themselves, and what tells whether they did.
+    var replacing: [Int32: [UInt8]] = [:]
     var count: UInt64 = 0
   }
 
@@ -183,8 +183,9 @@ final class Trap: Sendable {
       if state.threads.count > 4096 { state.threads = [:] }
       return state.processes[number]
     }
-    let wasReplacing = state.withLock { $0.replacing.remove(number) != nil }
-    if let old = found, old.isGone || wasReplacing && old.memory.isReplaced {
+    let before = state.withLock { $0.replacing.removeValue(forKey: number) }
+    let isReplaced = before.map { $0 != Self.startValues(of: number) } ?? false
+    if let old = found, old.isGone || isReplaced || before != nil && old.memory.isReplaced {
       old.end()
       found = nil
     }
@@ -221,8 +222,18 @@ final class Trap: Sendable {
   /// A thread is about to close a descriptor.
   func noteClosing(_ thread: Int32) { state.withLock { _ = $0.closing.insert(thread) } }
 
-  /// A process is about to replace itself.
-  func noteReplacing(_ process: Int32) { state.withLock { _ = $0.replacing.insert(process) } }
+  /// A process is about to replace itself, if there is what it wants to become.
+  func noteReplacing(_ process: Int32) {
+    let values = Self.startValues(of: process)
+    state.withLock { $0.replacing[process] = values }
+  }
+
+  /// What the kernel told a process at its start: other addresses at each `execve`.
+  ///
+  /// The memory before may live on: a child of `vfork` shares its parent's.
+  private static func startValues(of process: Int32) -> [UInt8] {
+    MemoryList.text("/proc/\(process)/auxv") ?? []
+  }
 
   /// What a thread closed before is closed when it calls again.
   func settle(_ thread: Int32, always: Bool) {

@@ -152,8 +152,10 @@ struct FilterTests {
   func paths() {
     #expect(run(SystemCall.openat, [0xFFFF_FF9C, 0x1000]) == .notify)
     #expect(run(SystemCall.openat2, [3, 0x1000]) == .notify)
-    #expect(run(SystemCall.newfstatat, [0xFFFF_FF9C, 0x1000]) == .allow)
-    #expect(run(SystemCall.newfstatat, [0xFFFF_FF9C, 0x1000], answersStat: true) == .notify)
+    for call in [SystemCall.newfstatat, SystemCall.statx] {
+      #expect(run(call, [0xFFFF_FF9C, 0x1000]) == .allow)
+      #expect(run(call, [0xFFFF_FF9C, 0x1000], answersStat: true) == .notify)
+    }
   }
 
   @Test("the window leaves a program most of its numbers", arguments: [16, 256, 1024, 20_000])

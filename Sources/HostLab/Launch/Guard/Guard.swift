@@ -33,7 +33,7 @@
         if let folder = try? Calls.target(of: "/proc/self/cwd") { try? Calls.enter(folder) }
         for node in tree.nodes { send(.node(node.file, path: node.path)) }
         send(.nodesAreReal(tree.hasRealNodes))
-        try superviseProgram()
+        try superviseProgram(hasRealNodes: tree.hasRealNodes)
       } catch {
         if case .cannot(let what, let errno) = error { send(.cannot(what: what, errno: errno)) }
         Descendants.endAll { _, _ in }
@@ -41,7 +41,7 @@
       Calls.exit(0)
     }
 
-    private func superviseProgram() throws(LaunchError) {
+    private func superviseProgram(hasRealNodes: Bool) throws(LaunchError) {
       let childEnded: Int32 = 17
       var reader: Int32 = -1
       var program: Int32 = -1
@@ -50,7 +50,9 @@
         reader = try Calls.makeSignalReader(Calls.mask([childEnded]))
         program = try Calls.fork()
       }
-      if program == 0 { ProgramStart(launch: self, parent: parent).run() }
+      if program == 0 {
+        ProgramStart(launch: self, parent: parent, hasRealNodes: hasRealNodes).run()
+      }
       send(.program(program))
 
       var end: ProgramEnd?

@@ -35,9 +35,10 @@
       do {
         try Calls.unshare(newMounts)
       } catch {
-        try attempt("make a user namespace, which an ordinary user needs here") {
-          () throws(CallFailure) in try Calls.unshare(newMounts | newUsers)
-        }
+        try attempt(
+          "make a user namespace, which whoever is not root needs here (see the settings "
+            + "user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns)"
+        ) { () throws(CallFailure) in try Calls.unshare(newMounts | newUsers) }
         try attempt("set up the user namespace") { () throws(CallFailure) in
           try? Calls.overwrite("/proc/self/setgroups", "deny")
           try Calls.overwrite("/proc/self/uid_map", "\(user) \(user) 1")

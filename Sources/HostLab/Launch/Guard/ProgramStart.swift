@@ -6,6 +6,8 @@
     let launch: Guard
     /// The guard's process.
     let parent: Int32
+    /// Whether the nodes are character devices.
+    let hasRealNodes: Bool
 
     func run() -> Never {
       let kill: Int32 = 9
@@ -36,11 +38,12 @@
       let newListener: UInt64 = 8
       let waitKillable: UInt64 = 32
       let permissionDenied: Int32 = 13
+      let filter = hasRealNodes ? launch.plan.filter : launch.plan.filterForPlainNodes
       for flags in [newListener | waitKillable, newListener] {
         for renounces in [false, true] {
           do throws(CallFailure) {
             if renounces { try Calls.renounceNewPrivileges() }
-            return try Calls.installFilter(launch.plan.filter, flags: flags)
+            return try Calls.installFilter(filter, flags: flags)
           } catch  where error.errno == permissionDenied && !renounces {
             // An ordinary user may install filters only for programs that gain no rights.
             continue

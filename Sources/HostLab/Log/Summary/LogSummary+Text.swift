@@ -46,23 +46,26 @@ extension LogSummary {
       var parts: [String] = []
       if device.reads + device.writes > 0 {
         parts.append(
-          "\(HumanText.count(device.reads)) DMA reads, \(HumanText.count(device.writes)) writes, "
+          "\(HumanText.count(device.reads, "DMA read")), \(HumanText.count(device.writes, "write")), "
             + "\(HumanText.amount(device.bytes))")
       }
-      if !device.pasids.isEmpty { parts.append("DMA through \(device.pasids.count) PASIDs") }
+      if !device.pasids.isEmpty {
+        parts.append("DMA through \(HumanText.count(device.pasids.count, "PASID"))")
+      }
       if device.attaches > 0 {
         parts.append(
-          "\(HumanText.count(device.attaches)) attaches, \(device.attachedPASIDs.count) PASIDs")
+          "\(HumanText.count(device.attaches, "attach", "attaches")), "
+            + HumanText.count(device.attachedPASIDs.count, "PASID"))
       }
-      if device.interrupts > 0 { parts.append("\(HumanText.count(device.interrupts)) interrupts") }
+      if device.interrupts > 0 { parts.append(HumanText.count(device.interrupts, "interrupt")) }
       if device.pageRequests + device.pageResponses > 0 {
         parts.append(
-          "\(HumanText.count(device.pageRequests)) page requests, "
-            + "\(HumanText.count(device.pageResponses)) responses")
+          "\(HumanText.count(device.pageRequests, "page request")), "
+            + HumanText.count(device.pageResponses, "response"))
       }
       text += "  " + style.paint("vfio\(index)", .file) + "  " + parts.joined(separator: "; ")
       let bad =
-        (device.faults > 0 ? ["\(HumanText.count(device.faults)) faults"] : [])
+        (device.faults > 0 ? [HumanText.count(device.faults, "fault")] : [])
         + (device.stale > 0 ? ["\(HumanText.count(device.stale)) stale translations used"] : [])
       if !bad.isEmpty {
         text += (parts.isEmpty ? "" : "; ") + style.paint(bad.joined(separator: ", "), .bad)

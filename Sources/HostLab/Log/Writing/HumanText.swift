@@ -42,6 +42,11 @@ enum HumanText {
       + String(repeating: "0", count: 6 - micro.utf8.count) + micro
   }
 
+  /// A count of things: `1 fault`, `12,345 faults`.
+  static func count(_ value: Int, _ noun: String, _ plural: String? = nil) -> String {
+    count(value) + " " + (value == 1 ? noun : plural ?? noun + "s")
+  }
+
   /// A count with separators: `12,345`.
   static func count(_ value: Int) -> String {
     let digits = "\(value)".utf8.map { $0 }

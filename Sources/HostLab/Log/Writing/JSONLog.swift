@@ -2,7 +2,7 @@ import HostSystem
 import Hardware
 import HostABI
 
-/// The log as JSON, one object a line (docs/HostLog.md).
+/// The log as JSON, one object a line (docs/host/Log.md).
 enum JSONLog {
   static func line(_ call: TracedCall, _ decoded: DecodedCall) -> [UInt8] {
     JSONLine.object { json in
