@@ -73,13 +73,16 @@ void measure_requests(long count) {
   double start = 0;
   for (long call = -count / 10; call < count; call++) {
     if (call == 0) start = now();
-    check(ioctl(machine.context, OPTION, &option) == 0, "IOMMU_OPTION");
+    option.value = 0;
+    check(ioctl(machine.context, OPTION, &option) == 0 && option.value == 1, "IOMMU_OPTION");
   }
   tell("option", (now() - start) / count);
   for (long call = -count / 10; call < count; call++) {
     if (call == 0) start = now();
-    info.size = sizeof info;
-    check(ioctl(machine.device, DEVICE_GET_INFO, &info) == 0, "VFIO_DEVICE_GET_INFO");
+    info = (struct device_info){.size = sizeof info};
+    check(
+        ioctl(machine.device, DEVICE_GET_INFO, &info) == 0 && info.regions == 9,
+        "VFIO_DEVICE_GET_INFO");
   }
   tell("info", (now() - start) / count);
   double mapping = 0, unmapping = 0;

@@ -169,7 +169,8 @@ final class ProgramProcess: ForeignDescriptors {
     let locksMemory: UInt64 = 1 << 14
     let managesResources: UInt64 = 1 << 24
     let has = supervisor.isRoot ? OtherProcess.capabilities(of: number) : 0
-    let limit = OtherProcess.lockedMemoryLimit(of: number)
+    // A limit is nothing to those whom it does not bind, and costs a call.
+    let limit = has & locksMemory != 0 ? UInt64.max : OtherProcess.lockedMemoryLimit(of: number)
     return Credentials(
       // Some containers take the second one from root, who is root on the software host all the same.
       canLockMemory: has & locksMemory != 0,

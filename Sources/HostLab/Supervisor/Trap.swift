@@ -34,6 +34,8 @@ final class Trap: Sendable {
     /// Whether a descriptor that it makes closes at `exec`.
     var closesOnExec = true
     var processes: [Int32: ProgramProcess] = [:]
+    /// Who called last: mostly the same one calls again.
+    var last: (thread: Int32, process: ProgramProcess, asked: UInt64)?
     /// Which process a thread belongs to, and when that was asked.
     var threads: [Int32: (process: Int32, asked: UInt64)] = [:]
     /// Threads that are about to close a descriptor of ours.
@@ -105,10 +107,6 @@ final class Trap: Sendable {
         if let events = try? Calls.poll(listener), events & hangUp != 0 { return }
         continue
       }
-      state.withLock { state in
-        state.call = call.id
-        state.closesOnExec = true
-      }
       let answer = answer(call)
       if faults.isActive, let delay = state.withLock({ $0.delay.take() }) {
         // Others are answered meanwhile.
@@ -163,20 +161,33 @@ final class Trap: Sendable {
   /// A process that has called before.
   func known(_ process: Int32) -> ProgramProcess? { state.withLock { $0.processes[process] } }
 
-  /// The process of a thread.
-  func process(of thread: Int32) -> ProgramProcess? {
-    let known = state.withLock { state -> ProgramProcess? in
+  /// Begins to answer a call: what its thread closed before is closed.
+  ///
+  /// - Returns: Whose it is; `nil` when the process is gone.
+  func begin(_ call: TrappedCall) -> ProgramProcess? {
+    let thread = call.thread
+    let (known, hasClosed) = state.withLock { state -> (ProgramProcess?, Bool) in
+      state.call = call.id
+      state.closesOnExec = true
       state.count &+= 1
+      let hasClosed = !state.closing.isEmpty && state.closing.remove(thread) != nil
+      guard state.replacing.isEmpty else { return (nil, hasClosed) }
       // A thread's number may pass to another process, though hardly within so few calls.
+      if let last = state.last, last.thread == thread, state.count &- last.asked < 4096 {
+        return (last.process, hasClosed)
+      }
       guard let entry = state.threads[thread], state.count &- entry.asked < 4096,
-        let process = state.processes[entry.process], state.replacing.isEmpty
-      else { return nil }
-      return process
+        let process = state.processes[entry.process]
+      else { return (nil, hasClosed) }
+      state.last = (thread, process, entry.asked)
+      return (process, hasClosed)
     }
+    if hasClosed { tellCloses() }
     return known ?? look(up: thread)
   }
 
   private func look(up thread: Int32) -> ProgramProcess? {
+    state.withLock { $0.last = nil }
     guard let number = Self.process(of: thread) else { return nil }
     var found = state.withLock { state in
       state.threads[thread] = (number, state.count)
@@ -223,12 +234,4 @@ final class Trap: Sendable {
 
   /// A process is about to replace itself.
   func noteReplacing(_ process: Int32) { state.withLock { _ = $0.replacing.insert(process) } }
-
-  /// What a thread closed before is closed when it calls again.
-  func settle(_ thread: Int32, always: Bool) {
-    let isDue = state.withLock { state in
-      !state.closing.isEmpty && state.closing.remove(thread) != nil
-    }
-    if isDue || always { tellCloses() }
-  }
 }
