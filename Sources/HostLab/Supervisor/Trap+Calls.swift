@@ -92,6 +92,12 @@ extension Trap {
     guard let file = try process.file(Int32(truncatingIfNeeded: call.a)) else { return .goOn }
     let real = files.file(file)
     let isDevice = real?.isDevice ?? false
+    var device: EndpointPort?
+    if transfer.isWrite, case .device(let number)? = real?.role {
+      device = running.port(of: number)
+      device?.beginWrite()
+    }
+    defer { device?.finishWrite() }
     let position: UInt64? = transfer.isPositioned ? call.d : nil
     defer {
       if !transfer.isWrite, real?.isQueue == true, !host.isReadable(file),

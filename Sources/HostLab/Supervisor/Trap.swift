@@ -23,6 +23,7 @@ final class Trap: Sendable {
   let log: RequestLog?
   let faults: FaultInjector
   let clock: RunClock
+  let running: RunningDevices
   /// Where the devices are, by number.
   let addresses: [PCIAddress]
 
@@ -50,7 +51,7 @@ final class Trap: Sendable {
   init(
     _ host: SoftwareHost, filter: Filter, listener: Int32, spaces: ForeignSpaces, isRoot: Bool,
     nodes: [FileIdentity: String], numbers: [String: UInt64], log: RequestLog?,
-    faults: FaultInjector, clock: RunClock, addresses: [PCIAddress]
+    faults: FaultInjector, clock: RunClock, running: RunningDevices, addresses: [PCIAddress]
   ) throws(CallFailure) {
     self.host = host
     self.filter = filter
@@ -62,6 +63,7 @@ final class Trap: Sendable {
     self.log = log
     self.faults = faults
     self.clock = clock
+    self.running = running
     self.addresses = addresses
     let list = ProgramList()
     files = try OpenFiles(programs: { list.numbers })
