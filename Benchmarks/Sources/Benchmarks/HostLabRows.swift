@@ -28,19 +28,15 @@ struct HostLabRows {
   /// All sides run in turn, each in a process of its own, and all processes on one processor: so
   /// every call costs the same two switches.
   private func calls(_ table: inout Table) {
-    guard let processor = Processors.pinned() else {
-      return table.fail("passage host: no processor can be chosen")
-    }
-    defer { processor.release() }
     let count = isQuick ? 300 : 20_000
     var figures: [String: [Double]] = [:]
     for _ in 0..<setup.pairs {
-      let bare = run(probe, ["bare"], count)
+      let bare = run([probe, "bare"], count)
       guard !bare.isEmpty else {
         return table.add("passage host (skipped: no notifications of trapped calls here)", "-")
       }
-      let requests = run(setup.passage, ["host", "--", probe, "requests"], count)
-      let copies = run(setup.passage, ["host", "--", probe, "copies"], count / 10)
+      let requests = run([setup.passage, "host", "--", probe, "requests"], count)
+      let copies = run([setup.passage, "host", "--", probe, "copies"], count / 10)
       guard !requests.isEmpty, !copies.isEmpty else {
         return table.fail("passage host: the probe failed")
       }
@@ -62,14 +58,14 @@ struct HostLabRows {
     }
   }
 
-  /// Runs the probe.
+  /// Runs the probe, by itself or below `passage host`, on one processor.
   ///
   /// - Returns: Its figures; none when it fails.
-  private func run(
-    _ program: String, _ arguments: [String], _ count: Int
-  ) -> [(name: String, value: Double)] {
+  private func run(_ command: [String], _ count: Int) -> [(name: String, value: Double)] {
     let file = setup.folder + "/figures"
-    guard Child.run(program, arguments + [file, "\(count)"])?.status == 0 else { return [] }
+    guard Child.run(probe, ["pinned"] + command + [file, "\(count)"])?.status == 0 else {
+      return []
+    }
     return Self.lines(of: file).compactMap { line in
       let words = line.split(separator: " ")
       guard words.count == 2, let value = Double(words[1]) else { return nil }
@@ -109,36 +105,5 @@ struct HostLabRows {
       "QEMU boots to login with vfio-pci; baseline: without a VFIO device",
       "\(pairs.a.short) s", baseline: "\(pairs.b.short) s", ratio: (pairs.a / pairs.b).times,
       bar: "<= 1.05 x", pairs.a <= 1.05 * pairs.b)
-  }
-}
-
-/// The processors that this process, and those it starts, may run on.
-struct Processors {
-  private let before: cpu_set_t
-
-  /// Keeps to the processor that this thread is on.
-  ///
-  /// - Returns: What was before; `nil` where the system has no such choice.
-  static func pinned() -> Processors? {
-    var before = cpu_set_t()
-    // The set lives for the call, which fills it.
-    guard unsafe sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &before) == 0 else {
-      return nil
-    }
-    let number = Int(sched_getcpu())
-    guard number >= 0, number < 8 * MemoryLayout<cpu_set_t>.size else { return nil }
-    var one = cpu_set_t()
-    // Bit by bit from the lowest, in bytes as this processor orders them.
-    unsafe withUnsafeMutableBytes(of: &one) { unsafe $0[number / 8] = 1 << UInt8(number % 8) }
-    // The set lives for the call, which only reads it.
-    guard unsafe sched_setaffinity(0, MemoryLayout<cpu_set_t>.size, &one) == 0 else { return nil }
-    return Processors(before: before)
-  }
-
-  /// Allows what was allowed before.
-  func release() {
-    var before = before
-    // As above.
-    _ = unsafe sched_setaffinity(0, MemoryLayout<cpu_set_t>.size, &before)
   }
 }

@@ -89,18 +89,20 @@ extension Trap {
   private func move(
     _ call: TrappedCall, _ transfer: TrappedKind.Transfer, _ process: ProgramProcess
   ) throws(LinuxErrno) -> TrapAnswer {
-    guard let file = try process.file(Int32(truncatingIfNeeded: call.a)) else { return .goOn }
-    let real = files.file(file)
-    let isDevice = real?.isDevice ?? false
+    guard let known = try process.knownFile(Int32(truncatingIfNeeded: call.a)) else {
+      return .goOn
+    }
+    let file = known.number
+    let isDevice = known.device != nil
     var device: EndpointPort?
-    if transfer.isWrite, case .device(let number)? = real?.role {
+    if transfer.isWrite, let number = known.device {
       device = running.port(of: number)
       device?.beginWrite()
     }
     defer { device?.finishWrite() }
     let position: UInt64? = transfer.isPositioned ? call.d : nil
     defer {
-      if !transfer.isWrite, real?.isQueue == true, !host.isReadable(file),
+      if !transfer.isWrite, known.isQueue, !host.isReadable(file),
         let theirs = try? process.copy(Int32(truncatingIfNeeded: call.a))
       {
         files.setEmpty(file, theirs: theirs)
