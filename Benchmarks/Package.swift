@@ -19,6 +19,8 @@ let package = Package(
   targets: [
     // Counts calls of malloc, which Swift cannot replace.
     .target(name: "Counting"),
+    // What runs as a program of `passage host`, and the bare notification that it is compared with.
+    .executableTarget(name: "HostProbe"),
     .executableTarget(
       name: "Benchmarks",
       dependencies: [

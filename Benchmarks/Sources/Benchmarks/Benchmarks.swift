@@ -38,6 +38,7 @@ enum Benchmarks {
     if isAll || only == "--translation" { OwnTranslationRows(setup).measure(into: &table) }
     if isAll || only == "--vtd" { VTdRows(setup).measure(into: &table) }
     if isAll || only == "--host" { HostRows(setup).measure(into: &table) }
+    if isAll || only == "--host-lab" { HostLabRows(setup).measure(into: &table) }
     if isAll || only == "--devices" { DeviceRows(setup).measure(into: &table) }
     if isAll || only == "--ranges" { RangeRows(setup).measure(into: &table) }
     return table

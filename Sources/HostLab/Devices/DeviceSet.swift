@@ -109,31 +109,35 @@ package final class DeviceSet: Sendable {
   ///   - trace: Hears what the devices do, if anybody wants to know.
   /// - Returns: The devices at work, which stop when they are told to.
   package func start(on host: SoftwareHost, trace: DeviceTrace? = nil) -> RunningDevices {
-    RunningDevices(
-      modelled.map { device in
-        let endpoint = host.endpoints[device.index]
-        let port = EndpointPort(endpoint, of: host, trace: trace)
-        let model = device.function.model
-        device.function.connect(endpoint)
-        endpoint.setResponseHandler { response in
-          trace?.note(response, to: endpoint)
-          model.respond(PageResponse(response))
-        }
-        model.connect(port)
-        port.start(model)
-        return port
-      })
+    let ports = modelled.map { device in
+      let endpoint = host.endpoints[device.index]
+      let port = EndpointPort(endpoint, of: host, trace: trace)
+      let model = device.function.model
+      device.function.connect(endpoint)
+      endpoint.setResponseHandler { response in
+        trace?.note(response, to: endpoint)
+        model.respond(PageResponse(response))
+      }
+      model.connect(port)
+      port.start(model)
+      return (device.index, port)
+    }
+    return RunningDevices(Dictionary(uniqueKeysWithValues: ports))
   }
 }
 
 /// Devices whose models are at work, each on a thread of its own.
 package final class RunningDevices: Sendable {
-  private let ports: [EndpointPort]
+  /// By the device's number.
+  private let ports: [Int: EndpointPort]
 
-  init(_ ports: [EndpointPort]) { self.ports = ports }
+  init(_ ports: [Int: EndpointPort]) { self.ports = ports }
+
+  /// What a device's model reaches of the host; `nil` for devices without one.
+  func port(of device: Int) -> EndpointPort? { ports[device] }
 
   /// Ends the threads; what the devices were doing stays as it is.
-  package func stop() { for port in ports { port.stop() } }
+  package func stop() { for port in ports.values { port.stop() } }
 
   deinit { stop() }
 }

@@ -13,6 +13,17 @@ final class EndpointPort: DevicePort {
   private weak let host: SoftwareHost?
   private let trace: DeviceTrace?
   private let thread = Mutex<ServiceThread?>(nil)
+  private let model = Mutex<(any DeviceModel)?>(nil)
+  /// Whether the thread is at work.
+  private let isServing = Atomic(false)
+
+  /// Work that a writer wants to do itself.
+  private struct Held: Sendable {
+    var writers = 0
+    var wasWoken = false
+  }
+
+  private let held = Mutex(Held())
 
   init(_ endpoint: Endpoint, of host: SoftwareHost, trace: DeviceTrace? = nil) {
     self.endpoint = endpoint
@@ -22,7 +33,12 @@ final class EndpointPort: DevicePort {
 
   /// Starts the thread that serves a model.
   func start(_ model: any DeviceModel) {
-    let new = ServiceThread { model.serve() }
+    self.model.withLock { $0 = model }
+    let new = ServiceThread { [self] in
+      isServing.store(true, ordering: .relaxed)
+      defer { isServing.store(false, ordering: .relaxed) }
+      return model.serve()
+    }
     thread.withLock { $0 = new }
     // It may have been woken before there was a thread.
     new.poke()
@@ -30,6 +46,7 @@ final class EndpointPort: DevicePort {
 
   /// Ends the thread; returns when nothing of the model is at work.
   func stop() {
+    model.withLock { $0 = nil }
     thread.withLock { $0.take() }?.stop()
     endpoint.setResponseHandler(nil)
   }
@@ -106,7 +123,38 @@ final class EndpointPort: DevicePort {
     }
   }
 
-  func wake() { thread.withLock { $0 }?.poke() }
+  func wake() {
+    let isHeld = held.withLock { held in
+      if held.writers > 0 { held.wasWoken = true }
+      return held.writers > 0
+    }
+    if !isHeld { poke() }
+  }
+
+  private func poke() { thread.withLock { $0 }?.poke() }
+
+  // MARK: Work by the thread that writes
+
+  /// A write to the device follows, and then ``finishWrite()``.
+  func beginWrite() { held.withLock { $0.writers += 1 } }
+
+  /// The write is over: does a little of the work that it gave the device.
+  ///
+  /// A short descriptor takes less time than waking a thread. What is left, and all when the thread
+  /// is at work, goes to the thread. No lock of the host's may be held.
+  func finishWrite() {
+    let isDue = held.withLock { held in
+      held.writers -= 1
+      guard held.writers == 0 else { return false }
+      defer { held.wasWoken = false }
+      return held.wasWoken
+    }
+    guard isDue else { return }
+    if !isServing.load(ordering: .relaxed), let model = model.withLock({ $0 }) {
+      for _ in 0..<2 where !model.serve() { return }
+    }
+    poke()
+  }
 }
 
 extension PageResponse {

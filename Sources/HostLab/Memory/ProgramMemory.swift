@@ -23,6 +23,20 @@ final class ProgramMemory: CallerMemory {
     var start: UInt64 = 0
     var count = 0
     var bytes = InlineArray<128, UInt8>(repeating: 0)
+    /// The page that was written last.
+    var writtenPage: UInt64?
+
+    /// Whether the same bytes were fetched from an address.
+    func holds(_ bytes: RawSpan, at address: UInt64) -> Bool {
+      let offset = address &- start
+      guard address >= start, offset < UInt64(count), bytes.byteCount <= count - Int(offset)
+      else { return false }
+      let new = Span<UInt8>(_bytes: bytes)
+      for index in new.indices where new[index] != self.bytes[Int(offset) + index] {
+        return false
+      }
+      return true
+    }
   }
 
   private let window = Mutex(Window())
@@ -96,13 +110,22 @@ final class ProgramMemory: CallerMemory {
   func write(_ bytes: RawSpan, to address: UInt64) -> Bool {
     let count = bytes.byteCount
     if count == 0 { return true }
-    // What was fetched may have changed in our own hands.
-    window.withLock { window in
+    let page = address >> 12
+    let isThere = window.withLock { window in
+      // Bytes that stand there already need no call, where one has shown that they may be written.
+      if window.writtenPage == page, window.holds(bytes, at: address) { return true }
+      // What was fetched may have changed in our own hands.
       if address < window.start &+ UInt64(window.count), address &+ UInt64(count) > window.start {
         window.count = 0
       }
+      return false
     }
-    return OtherProcess.write(process, bytes, to: address) == count
+    if isThere { return true }
+    guard OtherProcess.write(process, bytes, to: address) == count else { return false }
+    if (address &+ UInt64(count) &- 1) >> 12 == page {
+      window.withLock { $0.writtenPage = page }
+    }
+    return true
   }
 
   // MARK: Pages for devices

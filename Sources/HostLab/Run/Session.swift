@@ -55,7 +55,7 @@
       let trap = try Trap(
         host, filter: filter, listener: program.listener, spaces: spaces, isRoot: isRoot,
         nodes: program.nodes, numbers: numbers, log: log,
-        faults: FaultInjector(options.faults), clock: clock,
+        faults: FaultInjector(options.faults), clock: clock, running: running,
         addresses: description.devices.map(\.address))
       log?.record(
         .started(process: program.pid, arguments: options.command), at: clock.nanoseconds)

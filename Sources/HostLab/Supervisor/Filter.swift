@@ -30,6 +30,22 @@ struct Filter {
       // The x32 calls would pass by the numbers below.
       code.ifAtLeast(0x4000_0000, .fail(38))
     #endif
+    // The most frequent ones first.
+    code.block(for: SystemCall.ioctl) { code in
+      code.loadLow(1)
+      code.shiftRight(8)
+      code.and(0xFF)
+      code.ifEqual(0x3B, .notify)
+    }
+    for number in [
+      SystemCall.pread, SystemCall.pwrite, SystemCall.preadv, SystemCall.pwritev,
+      SystemCall.preadv2, SystemCall.pwritev2,
+    ] {
+      code.block(for: number) { code in
+        code.ifInWindow(0, window)
+        code.ifFar(3)
+      }
+    }
     // A ring carries out calls without making them.
     for number in [SystemCall.ioUringSetup, SystemCall.ioUringEnter, SystemCall.ioUringRegister] {
       code.ifEqual(UInt32(number), .fail(38))
@@ -41,12 +57,6 @@ struct Filter {
     ]
     if answersStat { always += [SystemCall.stat, SystemCall.lstat] }
     for number in always where number >= 0 { code.ifEqual(UInt32(number), .notify) }
-    code.block(for: SystemCall.ioctl) { code in
-      code.loadLow(1)
-      code.shiftRight(8)
-      code.and(0xFF)
-      code.ifEqual(0x3B, .notify)
-    }
     for number in [
       SystemCall.read, SystemCall.write, SystemCall.readv, SystemCall.writev, SystemCall.close,
       SystemCall.dup,
@@ -57,15 +67,6 @@ struct Filter {
     for number in [SystemCall.newfstatat, SystemCall.statx] {
       code.block(for: number) { code in
         if answersStat { code.answer(.notify) } else { code.ifInWindow(0, window) }
-      }
-    }
-    for number in [
-      SystemCall.pread, SystemCall.pwrite, SystemCall.preadv, SystemCall.pwritev,
-      SystemCall.preadv2, SystemCall.pwritev2,
-    ] {
-      code.block(for: number) { code in
-        code.ifInWindow(0, window)
-        code.ifFar(3)
       }
     }
     for number in [SystemCall.dup2, SystemCall.dup3] where number >= 0 {

@@ -161,17 +161,18 @@ final class OpenFiles: Sendable {
   /// Tells of all files whose last descriptor is gone.
   func tellCloses(_ released: (RealFile) -> Void) {
     telling.withLock { _ in
-      while true {
-        let events = Watching.takeFileEvents(closes)
-        for event in events {
+      // Mostly there is nothing: one call says so.
+      while let event = try? Watching.wait(set, milliseconds: 0) {
+        if event.number != 0, let file = remove(Int(event.number)) {
+          released(file)
+          continue
+        }
+        for event in Watching.takeFileEvents(closes) {
           guard let number = note(event) else { continue }
           if let file = remove(number) { released(file) }
         }
-        if events.count < 256 { break }
-      }
-      while let event = try? Watching.wait(set, milliseconds: 0), event.number != 0 {
-        let number = Int(event.number)
-        if let file = remove(number) { released(file) }
+        // A queue that is on its way out is seen until it is out.
+        if event.number != 0 { break }
       }
     }
   }

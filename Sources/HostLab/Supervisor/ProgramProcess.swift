@@ -13,14 +13,28 @@ final class ProgramProcess: ForeignDescriptors {
   /// Stands for the process.
   private let handle: Int32
 
+  /// A file of the host's, as far as its calls need to know.
+  struct KnownFile: Sendable {
+    let number: Int
+    /// The device that it is, if it is one.
+    let device: Int?
+    let isQueue: Bool
+
+    init(_ file: OpenFiles.RealFile) {
+      number = file.number
+      device = if case .device(let index) = file.role { index } else { nil }
+      isQueue = file.isQueue
+    }
+  }
+
   private struct State: Sendable {
-    /// What our numbers lead to, where that is known.
-    var known: [Int32: Int] = [:]
+    /// What our numbers lead to, where that is known, from the window's first on.
+    var known: [KnownFile?]
     /// Numbers that changed hands in a way that is not seen; they are looked up each time.
     var unsure: Set<Int32> = []
   }
 
-  private let state = Mutex(State())
+  private let state: Mutex<State>
   private let entry = Mutex<SupervisedProcess?>(nil)
 
   /// The program as the host knows it.
@@ -37,6 +51,7 @@ final class ProgramProcess: ForeignDescriptors {
     self.number = number
     self.supervisor = supervisor
     handle = try OtherProcess.open(number)
+    state = Mutex(State(known: Array(repeating: nil, count: supervisor.filter.window.count)))
     let files = supervisor.files
     memory = ProgramMemory(
       number, spaces: supervisor.spaces, files: supervisor.shared,
@@ -57,20 +72,33 @@ final class ProgramProcess: ForeignDescriptors {
 
   // MARK: What descriptors lead to
 
+  /// A number's place in the window.
+  private func place(_ descriptor: Int32) -> Int? {
+    let window = supervisor.filter.window
+    return window.contains(descriptor) ? Int(descriptor - window.lowerBound) : nil
+  }
+
   /// The host's file behind a number; `nil` for any other file, `EBADF` for none.
   func file(_ descriptor: Int32) throws(LinuxErrno) -> Int? {
-    if let known = state.withLock({ $0.known[descriptor] }) { return known }
+    try knownFile(descriptor)?.number
+  }
+
+  /// The host's file behind a number, and what it is.
+  func knownFile(_ descriptor: Int32) throws(LinuxErrno) -> KnownFile? {
+    let place = place(descriptor)
+    if let place, let known = state.withLock({ $0.known[place] }) { return known }
     let copy = try copy(descriptor)
     defer { try? Calls.close(copy) }
     guard let facts = try? Calls.facts(of: copy), let file = supervisor.files.file(facts.identity)
     else { return nil }
     // Numbers outside of the window change hands unseen.
-    if supervisor.filter.window.contains(descriptor) {
+    let known = KnownFile(file)
+    if let place {
       state.withLock { state in
-        if !state.unsure.contains(descriptor) { state.known[descriptor] = file.number }
+        if !state.unsure.contains(descriptor) { state.known[place] = known }
       }
     }
-    return file.number
+    return known
   }
 
   /// Our own descriptor of one of the process's files.
@@ -82,17 +110,21 @@ final class ProgramProcess: ForeignDescriptors {
 
   /// A number leads elsewhere soon: it is looked up each time, until we give it away again.
   func forget(_ descriptor: Int32) {
+    let place = place(descriptor)
     state.withLock { state in
-      state.known[descriptor] = nil
+      if let place { state.known[place] = nil }
       state.unsure.insert(descriptor)
     }
   }
 
   /// All numbers may lead elsewhere soon.
   func forgetAll() {
+    let first = supervisor.filter.window.lowerBound
     state.withLock { state in
-      for number in state.known.keys { state.unsure.insert(number) }
-      state.known = [:]
+      for place in state.known.indices where state.known[place] != nil {
+        state.unsure.insert(first + Int32(place))
+        state.known[place] = nil
+      }
     }
   }
 
@@ -130,17 +162,19 @@ final class ProgramProcess: ForeignDescriptors {
 
   /// We gave a number away.
   func note(_ descriptor: Int32, leadsTo file: Int) {
-    guard supervisor.filter.window.contains(descriptor) else { return }
+    guard let place = place(descriptor) else { return }
+    let known = supervisor.files.file(file).map { KnownFile($0) }
     state.withLock { state in
       state.unsure.remove(descriptor)
-      state.known[descriptor] = file
+      state.known[place] = known
     }
   }
 
   /// Gives the process, whose call waits, a descriptor in the window.
   func give(_ real: Int32, closesOnExec: Bool) throws(LinuxErrno) -> Int32 {
     for number in supervisor.filter.window {
-      let isKnown = state.withLock { $0.known[number] != nil }
+      let place = place(number)
+      let isKnown = state.withLock { state in place.map { state.known[$0] != nil } ?? false }
       if isKnown { continue }
       if let other = try? OtherProcess.descriptor(number, of: handle) {
         try? Calls.close(other)
@@ -169,7 +203,8 @@ final class ProgramProcess: ForeignDescriptors {
     let locksMemory: UInt64 = 1 << 14
     let managesResources: UInt64 = 1 << 24
     let has = supervisor.isRoot ? OtherProcess.capabilities(of: number) : 0
-    let limit = OtherProcess.lockedMemoryLimit(of: number)
+    // A limit is nothing to those whom it does not bind, and costs a call.
+    let limit = has & locksMemory != 0 ? UInt64.max : OtherProcess.lockedMemoryLimit(of: number)
     return Credentials(
       // Some containers take the second one from root, who is root on the software host all the same.
       canLockMemory: has & locksMemory != 0,

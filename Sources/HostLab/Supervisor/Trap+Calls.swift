@@ -5,9 +5,7 @@ import SoftHost
 extension Trap {
   /// What becomes of a call.
   func answer(_ call: TrappedCall) -> TrapAnswer {
-    guard let kind = TrappedKind.all[call.number], let process = process(of: call.thread) else {
-      return .goOn
-    }
+    guard let kind = TrappedKind.of(call.number), let process = begin(call) else { return .goOn }
     do throws(LinuxErrno) {
       guard isWatched else { return try carryOut(call, kind, process) }
       return try watched(call, kind, process) { () throws(LinuxErrno) in
@@ -26,7 +24,6 @@ extension Trap {
     case .transfer(let transfer): return try move(call, transfer, process)
     case .open(let form): return try open(call, form, process)
     case .close:
-      settle(call.thread, always: false)
       process.forget(Int32(truncatingIfNeeded: call.a))
       noteClosing(call.thread)
       return .goOn
@@ -67,7 +64,7 @@ extension Trap {
   ) throws(LinuxErrno) -> TrapAnswer {
     guard let file = try process.file(Int32(truncatingIfNeeded: call.a)) else { return .goOn }
     let request = UInt32(truncatingIfNeeded: call.b)
-    settle(call.thread, always: !IOMMUFDRequest.isHot(request))
+    if !IOMMUFDRequest.isHot(request) { tellCloses() }
     process.memory.fetch(call.c)
     defer { process.memory.forget() }
     let result = try process.program.ioctl(file, request, call.c)
@@ -92,12 +89,20 @@ extension Trap {
   private func move(
     _ call: TrappedCall, _ transfer: TrappedKind.Transfer, _ process: ProgramProcess
   ) throws(LinuxErrno) -> TrapAnswer {
-    guard let file = try process.file(Int32(truncatingIfNeeded: call.a)) else { return .goOn }
-    settle(call.thread, always: false)
-    let isDevice = if case .device? = files.file(file)?.role { true } else { false }
+    guard let known = try process.knownFile(Int32(truncatingIfNeeded: call.a)) else {
+      return .goOn
+    }
+    let file = known.number
+    let isDevice = known.device != nil
+    var device: EndpointPort?
+    if transfer.isWrite, let number = known.device {
+      device = running.port(of: number)
+      device?.beginWrite()
+    }
+    defer { device?.finishWrite() }
     let position: UInt64? = transfer.isPositioned ? call.d : nil
     defer {
-      if !transfer.isWrite, files.file(file)?.isQueue == true, !host.isReadable(file),
+      if !transfer.isWrite, known.isQueue, !host.isReadable(file),
         let theirs = try? process.copy(Int32(truncatingIfNeeded: call.a))
       {
         files.setEmpty(file, theirs: theirs)

@@ -24,7 +24,7 @@ extension Trap {
     let onlyPath: UInt64 = 0o10_000_000
     let closeOnExec: UInt64 = 0o2_000_000
     guard flags & onlyPath == 0 else { return .goOn }
-    settle(call.thread, always: true)
+    tellCloses()
     setClosesOnExec(flags & closeOnExec != 0)
     return .value(Int64(try process.program.open(node)))
   }

@@ -23,6 +23,7 @@ final class Trap: Sendable {
   let log: RequestLog?
   let faults: FaultInjector
   let clock: RunClock
+  let running: RunningDevices
   /// Where the devices are, by number.
   let addresses: [PCIAddress]
 
@@ -34,6 +35,8 @@ final class Trap: Sendable {
     /// Whether a descriptor that it makes closes at `exec`.
     var closesOnExec = true
     var processes: [Int32: ProgramProcess] = [:]
+    /// Who called last: mostly the same one calls again.
+    var last: (thread: Int32, process: ProgramProcess, asked: UInt64)?
     /// Which process a thread belongs to, and when that was asked.
     var threads: [Int32: (process: Int32, asked: UInt64)] = [:]
     /// Threads that are about to close a descriptor of ours.
@@ -48,7 +51,7 @@ final class Trap: Sendable {
   init(
     _ host: SoftwareHost, filter: Filter, listener: Int32, spaces: ForeignSpaces, isRoot: Bool,
     nodes: [FileIdentity: String], numbers: [String: UInt64], log: RequestLog?,
-    faults: FaultInjector, clock: RunClock, addresses: [PCIAddress]
+    faults: FaultInjector, clock: RunClock, running: RunningDevices, addresses: [PCIAddress]
   ) throws(CallFailure) {
     self.host = host
     self.filter = filter
@@ -60,6 +63,7 @@ final class Trap: Sendable {
     self.log = log
     self.faults = faults
     self.clock = clock
+    self.running = running
     self.addresses = addresses
     let list = ProgramList()
     files = try OpenFiles(programs: { list.numbers })
@@ -104,10 +108,6 @@ final class Trap: Sendable {
         let hangUp: Int16 = 0x10
         if let events = try? Calls.poll(listener), events & hangUp != 0 { return }
         continue
-      }
-      state.withLock { state in
-        state.call = call.id
-        state.closesOnExec = true
       }
       let answer = answer(call)
       if faults.isActive, let delay = state.withLock({ $0.delay.take() }) {
@@ -163,20 +163,33 @@ final class Trap: Sendable {
   /// A process that has called before.
   func known(_ process: Int32) -> ProgramProcess? { state.withLock { $0.processes[process] } }
 
-  /// The process of a thread.
-  func process(of thread: Int32) -> ProgramProcess? {
-    let known = state.withLock { state -> ProgramProcess? in
+  /// Begins to answer a call: what its thread closed before is closed.
+  ///
+  /// - Returns: Whose it is; `nil` when the process is gone.
+  func begin(_ call: TrappedCall) -> ProgramProcess? {
+    let thread = call.thread
+    let (known, hasClosed) = state.withLock { state -> (ProgramProcess?, Bool) in
+      state.call = call.id
+      state.closesOnExec = true
       state.count &+= 1
+      let hasClosed = !state.closing.isEmpty && state.closing.remove(thread) != nil
+      guard state.replacing.isEmpty else { return (nil, hasClosed) }
       // A thread's number may pass to another process, though hardly within so few calls.
+      if let last = state.last, last.thread == thread, state.count &- last.asked < 4096 {
+        return (last.process, hasClosed)
+      }
       guard let entry = state.threads[thread], state.count &- entry.asked < 4096,
-        let process = state.processes[entry.process], state.replacing.isEmpty
-      else { return nil }
-      return process
+        let process = state.processes[entry.process]
+      else { return (nil, hasClosed) }
+      state.last = (thread, process, entry.asked)
+      return (process, hasClosed)
     }
+    if hasClosed { tellCloses() }
     return known ?? look(up: thread)
   }
 
   private func look(up thread: Int32) -> ProgramProcess? {
+    state.withLock { $0.last = nil }
     guard let number = Self.process(of: thread) else { return nil }
     var found = state.withLock { state in
       state.threads[thread] = (number, state.count)
@@ -233,13 +246,5 @@ final class Trap: Sendable {
   /// The memory before may live on: a child of `vfork` shares its parent's.
   private static func startValues(of process: Int32) -> [UInt8] {
     MemoryList.text("/proc/\(process)/auxv") ?? []
-  }
-
-  /// What a thread closed before is closed when it calls again.
-  func settle(_ thread: Int32, always: Bool) {
-    let isDue = state.withLock { state in
-      !state.closing.isEmpty && state.closing.remove(thread) != nil
-    }
-    if isDue || always { tellCloses() }
   }
 }

@@ -45,7 +45,21 @@ enum TrappedKind: Sendable {
   case pipe
   case submit
 
-  static let all: [Int32: TrappedKind] = {
+  /// What a system call is about, by its number; `nil` for those that are never trapped.
+  @inline(__always)
+  static func of(_ number: Int32) -> TrappedKind? {
+    all.indices.contains(Int(number)) ? all[Int(number)] : nil
+  }
+
+  private static let all: [TrappedKind?] = {
+    var table: [TrappedKind?] = Array(repeating: nil, count: 512)
+    for (number, kind) in kinds where table.indices.contains(Int(number)) {
+      table[Int(number)] = kind
+    }
+    return table
+  }()
+
+  private static let kinds: [Int32: TrappedKind] = {
     var all: [Int32: TrappedKind] = [
       SystemCall.ioctl: .ioctl,
       SystemCall.read: .transfer(.init()),
