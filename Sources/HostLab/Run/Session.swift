@@ -37,6 +37,9 @@
       let program = try LaunchedProgram.launch(
         LaunchPlan(arguments: options.command, tree: tree, filter: filter.program()))
       // From here on the program waits for answers, and there are threads.
+      OtherProcess.raiseOwnDescriptorLimit()
+      let brokenPipe: Int32 = 13
+      try Calls.blockSignals(Calls.mask([brokenPipe]))
       let clock = RunClock()
       let log = try options.log.map { log in
         try RequestLog(

@@ -38,8 +38,8 @@ final class Trap: Sendable {
     var threads: [Int32: (process: Int32, asked: UInt64)] = [:]
     /// Threads that are about to close a descriptor of ours.
     var closing: Set<Int32> = []
-    /// Processes that are about to replace themselves.
-    var replacing: Set<Int32> = []
+    /// Processes that are about to replace themselves, and the thread of each that asked for it.
+    var replacing: [Int32: Int32] = [:]
     var count: UInt64 = 0
   }
 
@@ -169,7 +169,7 @@ final class Trap: Sendable {
       state.count &+= 1
       // A thread's number may pass to another process, though hardly within so few calls.
       guard let entry = state.threads[thread], state.count &- entry.asked < 4096,
-        let process = state.processes[entry.process], state.replacing.isEmpty
+        let process = state.processes[entry.process], state.replacing[entry.process] == nil
       else { return nil }
       return process
     }
@@ -183,8 +183,12 @@ final class Trap: Sendable {
       if state.threads.count > 4096 { state.threads = [:] }
       return state.processes[number]
     }
-    let wasReplacing = state.withLock { $0.replacing.remove(number) != nil }
-    if let old = found, old.isGone || wasReplacing && old.memory.isReplaced {
+    let replacer = state.withLock { $0.replacing[number] }
+    let isReplaced = replacer != nil && found?.memory.isReplaced ?? true
+    // Other threads may still call before the process is replaced; the one that asked calls again
+    // only when that failed.
+    if isReplaced || replacer == thread { state.withLock { $0.replacing[number] = nil } }
+    if let old = found, old.isGone || isReplaced {
       old.end()
       found = nil
     }
@@ -196,6 +200,7 @@ final class Trap: Sendable {
         for (number, process) in state.processes where process.isGone {
           process.end()
           state.processes[number] = nil
+          state.replacing[number] = nil
         }
       }
       state.processes[number] = made
@@ -219,10 +224,21 @@ final class Trap: Sendable {
   }
 
   /// A thread is about to close a descriptor.
-  func noteClosing(_ thread: Int32) { state.withLock { _ = $0.closing.insert(thread) } }
+  func noteClosing(_ thread: Int32) {
+    let isLarge = state.withLock { state in
+      // Threads that ended after a close are not seen again.
+      let isLarge = state.closing.count > 4096
+      if isLarge { state.closing = [] }
+      state.closing.insert(thread)
+      return isLarge
+    }
+    if isLarge { tellCloses() }
+  }
 
   /// A process is about to replace itself.
-  func noteReplacing(_ process: Int32) { state.withLock { _ = $0.replacing.insert(process) } }
+  func noteReplacing(_ process: Int32, by thread: Int32) {
+    state.withLock { $0.replacing[process] = thread }
+  }
 
   /// What a thread closed before is closed when it calls again.
   func settle(_ thread: Int32, always: Bool) {
