@@ -41,6 +41,8 @@ final class Trap: Sendable {
     /// Processes that are about to replace themselves, and the thread of each that asked for it.
     var replacing: [Int32: Int32] = [:]
     var count: UInt64 = 0
+    /// Whether it was said that there are too many processes.
+    var hasComplained = false
   }
 
   private let state = Mutex(State())
@@ -193,7 +195,18 @@ final class Trap: Sendable {
       found = nil
     }
     if let found { return found }
-    guard let made = try? ProgramProcess(number, self) else { return nil }
+    let made: ProgramProcess
+    do throws(CallFailure) { made = try ProgramProcess(number, self) } catch {
+      let tooManyFiles: Int32 = 24
+      let isFirst = state.withLock { state in
+        defer { state.hasComplained = state.hasComplained || error.errno == tooManyFiles }
+        return !state.hasComplained
+      }
+      if error.errno == tooManyFiles, isFirst {
+        say("the limit of open files leaves no room for process \(number): it finds no devices")
+      }
+      return nil
+    }
     state.withLock { state in
       // What has ended is let go now and then.
       if state.processes.count > 64 {

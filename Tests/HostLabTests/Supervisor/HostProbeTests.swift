@@ -46,7 +46,8 @@ enum HostProbe {
   static let program = folder + "/host-probe"
 
   static let works: Bool =
-    Probe.works && [passage, program].allSatisfy { FileManager.default.isExecutableFile(atPath: $0) }
+    Probe.works
+    && [passage, program].allSatisfy { FileManager.default.isExecutableFile(atPath: $0) }
 
   static func run(_ arguments: [String]) throws -> Probe.Result {
     try Probe.run(passage, arguments)
