@@ -126,11 +126,13 @@ let package = Package(
     .executableTarget(
       name: "launch-probe", dependencies: ["HostLab", "HostSystem"], path: "Tests/LaunchProbe",
       swiftSettings: settings),
+    // What tests run under `passage host`: one case of a program's behaviour each.
+    .executableTarget(name: "host-probe", path: "Tests/HostProbe"),
     .testTarget(
       name: "HostLabTests",
       dependencies: [
         "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "PCIe", "SoftHost", "TestSupport",
-        "launch-probe",
+        "host-probe", "launch-probe", "passage",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),

@@ -83,7 +83,9 @@
         }
         _ = try? Calls.reap(guardProcess)
         passSignalsOn()
-        _ = try? Calls.setBlockedSignals(signalsBefore)
+        // A log whose reader has gone must not end this process in the program's place.
+        let brokenPipe: Int32 = 13
+        _ = try? Calls.setBlockedSignals(signalsBefore | Calls.mask([brokenPipe]))
         // A guard that was killed tells nothing; its death is the program's.
         let how = found ?? .signalled(9)
         end = how

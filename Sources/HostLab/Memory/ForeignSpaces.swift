@@ -27,8 +27,11 @@ final class ForeignSpaces: ForeignMemory {
 
   /// Empties a space.
   ///
-  /// Its number is not given again while page tables may lead there: spaces of ended programs are few.
+  /// Its number is not given again while page tables may lead there.
   func empty(_ space: Int) { processes.withLock { $0[space] = -1 } }
+
+  /// Gives a space back that no page table leads to any more.
+  func close(_ space: Int) { processes.withLock { $0[space] = nil } }
 
   private func process(_ address: HostAddress) -> Int32? {
     processes.withLock { processes in

@@ -61,7 +61,8 @@ final class ProgramMemory: CallerMemory {
 
   deinit {
     if let maps { try? Calls.close(maps) }
-    if let space = space.withLock({ $0 }) { spaces.empty(space) }
+    // Whoever pinned pages of the program held this object.
+    if let space = space.withLock({ $0 }) { spaces.close(space) }
   }
 
   var isGone: Bool { isReplaced }

@@ -39,6 +39,9 @@
           arguments: options.command, tree: tree, filter: filter.program(),
           forPlainNodes: Filter(window: window, answersStat: true).program()))
       // From here on the program waits for answers, and there are threads.
+      OtherProcess.raiseOwnDescriptorLimit()
+      let brokenPipe: Int32 = 13
+      try Calls.blockSignals(Calls.mask([brokenPipe]))
       let clock = RunClock()
       let log = try options.log.map { log in
         try RequestLog(

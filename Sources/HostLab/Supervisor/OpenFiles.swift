@@ -240,6 +240,7 @@ enum RegionOffset {
 
   /// What a program sees for one of the host's offsets.
   static func shown(_ offset: UInt64, isServed: Bool) -> UInt64 {
-    offset + (isServed ? servedBase : memoryBase) << shift
+    // The offset may come back out of the program's memory.
+    offset &+ (isServed ? servedBase : memoryBase) << shift
   }
 }

@@ -171,8 +171,16 @@ final class ProgramProcess: ForeignDescriptors {
   }
 
   /// Gives the process, whose call waits, a descriptor in the window.
-  func give(_ real: Int32, closesOnExec: Bool) throws(LinuxErrno) -> Int32 {
-    for number in supervisor.filter.window {
+  ///
+  /// - Parameter lowest: The number is no lower (`F_DUPFD`).
+  func give(
+    _ real: Int32, closesOnExec: Bool, from lowest: Int32 = 0
+  ) throws(LinuxErrno) -> Int32 {
+    // The program may have taken numbers of the window from itself meanwhile (`RLIMIT_NOFILE`).
+    let limit = Int32(clamping: OtherProcess.descriptorLimit(of: self.number))
+    let window = supervisor.filter.window
+    let free = max(window.lowerBound, lowest)..<max(window.lowerBound, lowest, limit)
+    for number in lowest < window.upperBound ? free.clamped(to: window) : free {
       let place = place(number)
       let isKnown = state.withLock { state in place.map { state.known[$0] != nil } ?? false }
       if isKnown { continue }
@@ -182,6 +190,7 @@ final class ProgramProcess: ForeignDescriptors {
       }
       return try supervisor.inject(real, as: number, closesOnExec: closesOnExec)
     }
+    guard lowest < window.upperBound else { throw .EMFILE }
     // The window is full: any number works, only slower.
     return try supervisor.inject(real, as: nil, closesOnExec: closesOnExec)
   }

@@ -32,7 +32,7 @@ extension Trap {
       noteClosing(call.thread)
       return .goOn
     case .replace:
-      noteReplacing(process.number)
+      noteReplacing(process.number, by: call.thread)
       return .goOn
     case .duplicate: return try duplicate(call, process)
     case .duplicateTo:
@@ -145,7 +145,16 @@ extension Trap {
     let copy = try process.copy(old)
     defer { try? Calls.close(copy) }
     let closes = call.number != SystemCall.dup && closesOnExec
-    let number = try process.give(copy, closesOnExec: closes)
+    var lowest: Int32 = 0
+    if call.number == SystemCall.fcntl {
+      let wanted = Int32(truncatingIfNeeded: call.c)
+      // Linux refuses numbers that the process may not have.
+      guard wanted >= 0, UInt64(wanted) < OtherProcess.descriptorLimit(of: process.number) else {
+        throw .EINVAL
+      }
+      lowest = wanted
+    }
+    let number = try process.give(copy, closesOnExec: closes, from: lowest)
     process.note(number, leadsTo: file)
     return .value(Int64(number))
   }

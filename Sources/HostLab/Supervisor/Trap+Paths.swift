@@ -80,13 +80,16 @@ extension Trap {
   /// The path of the node that a path leads to, links followed, as the program's own kernel would.
   func node(_ path: String, below folder: Int32?, _ process: ProgramProcess) -> String? {
     if let descriptor = NodeName.descriptor(path, of: process.number) {
-      guard let file = try? process.file(descriptor), let real = files.file(file) else {
-        return nil
+      if let file = try? process.file(descriptor) {
+        return files.file(file).flatMap { NodeName.path(of: $0.role) }
       }
-      return NodeName.path(of: real.role)
     }
     let opened: Int32?
-    if path.hasPrefix("/") {
+    if let descriptor = NodeName.descriptor(path, of: process.number) {
+      // A descriptor that stands for a path only.
+      opened = Calls.find(
+        "\(descriptor)", from: "/proc/\(process.number)/fd", staysBelow: false)
+    } else if path.hasPrefix("/") {
       opened = Calls.find(path, from: "/proc/\(process.number)/root", staysBelow: true)
     } else if let folder, folder >= 0 {
       opened = Calls.find(path, from: "/proc/\(process.number)/fd/\(folder)", staysBelow: false)
@@ -96,7 +99,8 @@ extension Trap {
     guard let opened else { return nil }
     defer { try? Calls.close(opened) }
     guard let identity = try? Calls.facts(of: opened).identity else { return nil }
-    return nodes[identity]
+    // A link of `/proc` to a descriptor leads to the real file: opening it opens the node again.
+    return nodes[identity] ?? files.file(identity).flatMap { NodeName.path(of: $0.role) }
   }
 
   // MARK: What files are said to be

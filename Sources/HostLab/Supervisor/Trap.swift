@@ -41,9 +41,12 @@ final class Trap: Sendable {
     var threads: [Int32: (process: Int32, asked: UInt64)] = [:]
     /// Threads that are about to close a descriptor of ours.
     var closing: Set<Int32> = []
-    /// Processes that are about to replace themselves, and what tells whether they did.
-    var replacing: [Int32: [UInt8]] = [:]
+    /// Processes that are about to replace themselves: the thread of each that asked for it, and what
+    /// tells whether it came to that.
+    var replacing: [Int32: (thread: Int32, values: [UInt8])] = [:]
     var count: UInt64 = 0
+    /// Whether it was said that there are too many processes.
+    var hasComplained = false
   }
 
   private let state = Mutex(State())
@@ -173,13 +176,14 @@ final class Trap: Sendable {
       state.closesOnExec = true
       state.count &+= 1
       let hasClosed = !state.closing.isEmpty && state.closing.remove(thread) != nil
-      guard state.replacing.isEmpty else { return (nil, hasClosed) }
       // A thread's number may pass to another process, though hardly within so few calls.
-      if let last = state.last, last.thread == thread, state.count &- last.asked < 4096 {
+      if let last = state.last, last.thread == thread, state.count &- last.asked < 4096,
+        state.replacing.isEmpty
+      {
         return (last.process, hasClosed)
       }
       guard let entry = state.threads[thread], state.count &- entry.asked < 4096,
-        let process = state.processes[entry.process]
+        let process = state.processes[entry.process], state.replacing[entry.process] == nil
       else { return (nil, hasClosed) }
       state.last = (thread, process, entry.asked)
       return (process, hasClosed)
@@ -196,20 +200,40 @@ final class Trap: Sendable {
       if state.threads.count > 4096 { state.threads = [:] }
       return state.processes[number]
     }
-    let before = state.withLock { $0.replacing.removeValue(forKey: number) }
-    let isReplaced = before.map { $0 != Self.startValues(of: number) } ?? false
-    if let old = found, old.isGone || isReplaced || before != nil && old.memory.isReplaced {
+    let replacer = state.withLock { $0.replacing[number] }
+    let isReplaced =
+      replacer.map { replacer in
+        replacer.values != Self.startValues(of: number) || found?.memory.isReplaced ?? true
+      } ?? false
+    // Other threads may still call before the process is replaced; the one that asked calls again
+    // only when that failed.
+    if isReplaced || replacer?.thread == thread {
+      state.withLock { $0.replacing[number] = nil }
+    }
+    if let old = found, old.isGone || isReplaced {
       old.end()
       found = nil
     }
     if let found { return found }
-    guard let made = try? ProgramProcess(number, self) else { return nil }
+    let made: ProgramProcess
+    do throws(CallFailure) { made = try ProgramProcess(number, self) } catch {
+      let tooManyFiles: Int32 = 24
+      let isFirst = state.withLock { state in
+        defer { state.hasComplained = state.hasComplained || error.errno == tooManyFiles }
+        return !state.hasComplained
+      }
+      if error.errno == tooManyFiles, isFirst {
+        say("the limit of open files leaves no room for process \(number): it finds no devices")
+      }
+      return nil
+    }
     state.withLock { state in
       // What has ended is let go now and then.
       if state.processes.count > 64 {
         for (number, process) in state.processes where process.isGone {
           process.end()
           state.processes[number] = nil
+          state.replacing[number] = nil
         }
       }
       state.processes[number] = made
@@ -233,12 +257,21 @@ final class Trap: Sendable {
   }
 
   /// A thread is about to close a descriptor.
-  func noteClosing(_ thread: Int32) { state.withLock { _ = $0.closing.insert(thread) } }
+  func noteClosing(_ thread: Int32) {
+    let isLarge = state.withLock { state in
+      // Threads that ended after a close are not seen again.
+      let isLarge = state.closing.count > 4096
+      if isLarge { state.closing = [] }
+      state.closing.insert(thread)
+      return isLarge
+    }
+    if isLarge { tellCloses() }
+  }
 
   /// A process is about to replace itself, if there is what it wants to become.
-  func noteReplacing(_ process: Int32) {
+  func noteReplacing(_ process: Int32, by thread: Int32) {
     let values = Self.startValues(of: process)
-    state.withLock { $0.replacing[process] = values }
+    state.withLock { $0.replacing[process] = (thread, values) }
   }
 
   /// What the kernel told a process at its start: other addresses at each `execve`.

@@ -149,6 +149,9 @@
   extension Calls {
     /// Adds one to an eventfd; one that is full and would block stays as it is.
     package static func signal(_ descriptor: Int32) {
+      // The program chooses whether writes to it wait; this one must not.
+      let canBeWritten: Int16 = 4
+      guard let ready = try? poll(descriptor), ready & canBeWritten != 0 else { return }
       var one: UInt64 = 1
       // The word lives for the call, which reads its eight bytes.
       _ = unsafe withUnsafeMutablePointer(to: &one) { place in
