@@ -172,7 +172,12 @@ final class ProgramProcess: ForeignDescriptors {
 
   /// Gives the process, whose call waits, a descriptor in the window.
   ///
-  /// - Parameter lowest: The number is no lower (`F_DUPFD`).
+  /// - Parameters:
+  ///   - real: Our descriptor of the file.
+  ///   - closesOnExec: Whether its own closes at `exec`.
+  ///   - lowest: The number is no lower (`F_DUPFD`).
+  /// - Returns: The number.
+  /// - Throws: `EMFILE` when none is free.
   func give(
     _ real: Int32, closesOnExec: Bool, from lowest: Int32 = 0
   ) throws(LinuxErrno) -> Int32 {
