@@ -68,10 +68,7 @@ static void program(int channel, long count) {
   send_descriptor(channel, listener);
   close(listener);
   struct option argument = {.size = sizeof argument};
-  for (long call = 0; call < count / 10; call++) ioctl(channel, OPTION, &argument);
-  double start = now();
-  for (long call = 0; call < count; call++) ioctl(channel, OPTION, &argument);
-  tell("bare", (now() - start) / count);
+  MEASURE("bare", count, ioctl(channel, OPTION, &argument));
 }
 
 void measure_bare(long count) {

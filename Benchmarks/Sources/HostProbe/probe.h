@@ -20,9 +20,42 @@ static inline void check(int holds, const char *what) {
   exit(1);
 }
 
-static inline void tell(const char *name, double nanoseconds) {
-  fprintf(figures, "%s %.1f\n", name, nanoseconds);
+// What each of some calls took. The middle one counts: now and then a call waits for a processor
+// that does something else.
+struct times {
+  double *each;
+  long count;
+};
+
+static inline struct times make_times(long count) {
+  struct times times = {calloc(count > 0 ? count : 1, sizeof(double)), 0};
+  check(times.each != NULL, "calloc");
+  return times;
 }
+
+static inline int compare_times(const void *left, const void *right) {
+  double a = *(const double *)left, b = *(const double *)right;
+  return a < b ? -1 : a > b;
+}
+
+static inline void tell(const char *name, struct times times) {
+  qsort(times.each, times.count, sizeof(double), compare_times);
+  fprintf(figures, "%s %.1f\n", name, times.each[times.count / 2]);
+  free(times.each);
+}
+
+// Times a call some times over, after a tenth that does not count.
+#define MEASURE(name, count, call)                        \
+  do {                                                    \
+    struct times times = make_times(count);               \
+    for (long round = -(count) / 10; round < (count);) {  \
+      double start = now();                               \
+      call;                                               \
+      double end = now();                                 \
+      if (round++ >= 0) times.each[times.count++] = end - start; \
+    }                                                     \
+    tell(name, times);                                    \
+  } while (0)
 
 // A call that is stopped by a filter and answered at once by a loop in C.
 void measure_bare(long count);

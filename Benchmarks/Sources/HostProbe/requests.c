@@ -70,40 +70,34 @@ void measure_requests(long count) {
       .length = 4096, .iova = 1 << 30};
   struct ioas_unmap unmap = {
       .size = sizeof unmap, .ioas = machine.ioas, .iova = 1 << 30, .length = 4096};
-  double start = 0;
-  for (long call = -count / 10; call < count; call++) {
-    if (call == 0) start = now();
+  MEASURE("option", count, {
     option.value = 0;
     check(ioctl(machine.context, OPTION, &option) == 0 && option.value == 1, "IOMMU_OPTION");
-  }
-  tell("option", (now() - start) / count);
-  for (long call = -count / 10; call < count; call++) {
-    if (call == 0) start = now();
+  });
+  MEASURE("info", count, {
     info = (struct device_info){.size = sizeof info};
     check(
         ioctl(machine.device, DEVICE_GET_INFO, &info) == 0 && info.regions == 9,
         "VFIO_DEVICE_GET_INFO");
-  }
-  tell("info", (now() - start) / count);
-  double mapping = 0, unmapping = 0;
+  });
+  struct times mapping = make_times(count), unmapping = make_times(count);
   for (long call = -count / 10; call < count; call++) {
     double before = now();
     check(ioctl(machine.context, IOAS_MAP, &map) == 0, "IOMMU_IOAS_MAP");
     double between = now();
     unmap.length = 4096;
     check(ioctl(machine.context, IOAS_UNMAP, &unmap) == 0, "IOMMU_IOAS_UNMAP");
+    double after = now();
     if (call < 0) continue;
-    mapping += between - before;
-    unmapping += now() - between;
+    mapping.each[mapping.count++] = between - before;
+    unmapping.each[unmapping.count++] = after - between;
   }
-  tell("map", mapping / count);
-  tell("unmap", unmapping / count);
+  tell("map", mapping);
+  tell("unmap", unmapping);
   uint32_t word;
-  for (long call = -count / 10; call < count; call++) {
-    if (call == 0) start = now();
+  MEASURE("config", count, {
     check(pread(machine.device, &word, 4, (off_t)machine.config) == 4, "config read");
-  }
-  tell("config", (now() - start) / count);
+  });
 }
 
 // MARK: Copies
@@ -146,8 +140,7 @@ void measure_copies(long count) {
   volatile uint64_t *record = memory + 512 * 8;
   uint64_t descriptor[8] = {
       (uint64_t)0xc << 32 | (uint64_t)3 << 56, map.iova + 8 * 4096, map.iova, map.iova + 4096, 4096};
-  double *times = calloc(count, sizeof *times);
-  check(times != NULL, "calloc");
+  struct times times = make_times(count);
   for (long call = -count / 10; call < count; call++) {
     memory[0] = (uint64_t)call;
     *record = 0;
@@ -160,17 +153,7 @@ void measure_copies(long count) {
       fprintf(stderr, "a copy ended with %#lx\n", (unsigned long)*record);
       exit(1);
     }
-    if (call >= 0) times[call] = end - start;
+    if (call >= 0) times.each[times.count++] = end - start;
   }
-  // The middle one: a copy now and then waits for a processor.
-  for (long gap = count / 2; gap > 0; gap /= 2) {
-    for (long at = gap; at < count; at++) {
-      double value = times[at];
-      long place = at;
-      for (; place >= gap && times[place - gap] > value; place -= gap) times[place] = times[place - gap];
-      times[place] = value;
-    }
-  }
-  tell("copy", times[count / 2]);
-  free(times);
+  tell("copy", times);
 }
