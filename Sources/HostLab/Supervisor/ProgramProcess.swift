@@ -139,7 +139,7 @@ final class ProgramProcess: ForeignDescriptors {
 
   /// Gives the process, whose call waits, a descriptor in the window.
   ///
-  /// - Parameter lowest: The number is no lower (`F_DUPFD`).
+  /// It is no lower than `lowest` (`F_DUPFD`).
   func give(
     _ real: Int32, closesOnExec: Bool, from lowest: Int32 = 0
   ) throws(LinuxErrno) -> Int32 {
