@@ -189,7 +189,22 @@ final class Trap: Sendable {
       return (process, hasClosed)
     }
     if hasClosed { tellCloses() }
-    return known ?? look(up: thread)
+    if let found = known ?? look(up: thread) { return found }
+    complainOfLimit()
+    return nil
+  }
+
+  /// Says once that there are too many processes for the descriptors that this one may have.
+  private func complainOfLimit() {
+    let tooManyFiles: Int32 = 24
+    do throws(CallFailure) { try Calls.close(try Calls.open("/proc/self/stat", flags: 0)) } catch {
+      let isFirst = state.withLock { state in
+        defer { state.hasComplained = true }
+        return !state.hasComplained
+      }
+      guard error.errno == tooManyFiles, isFirst else { return }
+      say("the limit of open files leaves no room for another process: it finds no devices")
+    }
   }
 
   private func look(up thread: Int32) -> ProgramProcess? {
@@ -215,18 +230,7 @@ final class Trap: Sendable {
       found = nil
     }
     if let found { return found }
-    let made: ProgramProcess
-    do throws(CallFailure) { made = try ProgramProcess(number, self) } catch {
-      let tooManyFiles: Int32 = 24
-      let isFirst = state.withLock { state in
-        defer { state.hasComplained = state.hasComplained || error.errno == tooManyFiles }
-        return !state.hasComplained
-      }
-      if error.errno == tooManyFiles, isFirst {
-        say("the limit of open files leaves no room for process \(number): it finds no devices")
-      }
-      return nil
-    }
+    guard let made = try? ProgramProcess(number, self) else { return nil }
     state.withLock { state in
       // What has ended is let go now and then.
       if state.processes.count > 64 {
