@@ -74,6 +74,15 @@
       answering.poke()
       let end = program.wait()
       trap.tellCloses()
+      let missing = ShrinkingMemory.missingPageCount
+      if missing > 0 {
+        log?.record(
+          .message(
+            "a file of the program's became shorter under a mapping: "
+              + "\(missing) \(missing == 1 ? "page" : "pages") that devices touched had nothing behind"
+          ),
+          at: clock.nanoseconds)
+      }
       log?.record(.ended(end), at: clock.nanoseconds)
       if host.openContextCount > 0 || host.chargedPageCount > 0 {
         log?.record(
