@@ -125,6 +125,14 @@ final class OpenFiles: Sendable {
     }
   }
 
+  /// Opens the real file of one of the host's once more.
+  func openAgain(_ number: Int) throws(CallFailure) -> Int32 {
+    guard let file = file(number), !file.isQueue else {
+      throw CallFailure(errno: CallFailure.badDescriptor)
+    }
+    return try Calls.reopenAtEnd(file.descriptor)
+  }
+
   private func add(_ file: RealFile, watch: Int32?) {
     state.withLock { state in
       state.byNumber[file.number] = file

@@ -160,6 +160,17 @@ final class ProgramProcess: ForeignDescriptors {
     return descriptor
   }
 
+  func installAgain(_ file: Int) throws(LinuxErrno) -> Int32 {
+    let again: Int32
+    do { again = try supervisor.files.openAgain(file) } catch {
+      throw LinuxErrno(rawValue: error.errno)
+    }
+    defer { try? Calls.close(again) }
+    let descriptor = try give(again, closesOnExec: supervisor.closesOnExec)
+    note(descriptor, leadsTo: file)
+    return descriptor
+  }
+
   /// We gave a number away.
   func note(_ descriptor: Int32, leadsTo file: Int) {
     guard let place = place(descriptor) else { return }

@@ -60,9 +60,7 @@ extension HostState {
     guard let context = group.container else { throw .EINVAL }
     // A device may be opened again; all of its files are one.
     if let file = node.groupFile, file.holders > 0 {
-      let descriptor = try caller.add(file)
-      file.holders += 1
-      return descriptor
+      return try caller.addAgain(file)
     }
     guard node.bound == nil else { throw .EINVAL }
     let device = DeviceFile(node, isThroughGroup: true)

@@ -47,6 +47,9 @@ protocol CallerFiles: AnyObject {
   /// Gives an open file a descriptor; `EMFILE` when none is free.
   func add(_ file: OpenFile) throws(LinuxErrno) -> Int32
 
+  /// Gives an open file that has descriptors another one, which holds it too.
+  func addAgain(_ file: OpenFile) throws(LinuxErrno) -> Int32
+
   /// Takes a descriptor away that was just added; the file is the caller's again.
   func remove(_ descriptor: Int32) throws(LinuxErrno) -> OpenFile
 }
@@ -83,6 +86,9 @@ final class Caller {
 
   /// Gives an open file a descriptor.
   func add(_ file: OpenFile) throws(LinuxErrno) -> Int32 { try files.add(file) }
+
+  /// Gives an open file that has descriptors another one, which holds it too.
+  func addAgain(_ file: OpenFile) throws(LinuxErrno) -> Int32 { try files.addAgain(file) }
 
   /// Takes a descriptor away.
   func remove(_ descriptor: Int32) throws(LinuxErrno) -> OpenFile {

@@ -22,6 +22,12 @@ final class DescriptorTable: CallerFiles {
     return Int32(nextFree)
   }
 
+  func addAgain(_ file: OpenFile) throws(LinuxErrno) -> Int32 {
+    let number = try add(file)
+    file.holders += 1
+    return number
+  }
+
   func remove(_ descriptor: Int32) throws(LinuxErrno) -> OpenFile {
     let file = try file(descriptor)
     files[Int(descriptor)] = nil

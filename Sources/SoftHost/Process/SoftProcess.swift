@@ -43,9 +43,7 @@ public final class SoftProcess: HostKernel {
   public func duplicate(_ descriptor: Int32) throws(LinuxErrno) -> Int32 {
     try call { host, caller throws(LinuxErrno) in
       let file = try caller.file(descriptor)
-      let number = try caller.add(file)
-      file.holders += 1
-      return number
+      return try caller.addAgain(file)
     }
   }
 

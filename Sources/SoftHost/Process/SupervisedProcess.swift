@@ -45,6 +45,10 @@ package protocol ForeignDescriptors: AnyObject, Sendable {
   /// Gives the program a descriptor of a file of the host's; `EMFILE` when none is free.
   func install(_ file: Int, _ role: FileRole) throws(LinuxErrno) -> Int32
 
+  /// Gives the program another descriptor of a file that it, or another, has; `EMFILE` when none is
+  /// free.
+  func installAgain(_ file: Int) throws(LinuxErrno) -> Int32
+
   /// Takes a descriptor away that the request which fails had made.
   func uninstall(_ descriptor: Int32)
 
@@ -263,6 +267,16 @@ private final class NumberedFiles: CallerFiles {
     default: break
     }
     return descriptor
+  }
+
+  func addAgain(_ file: OpenFile) throws(LinuxErrno) -> Int32 {
+    guard let number = host.numberedFiles.first(where: { $0.value === file })?.key else {
+      let descriptor = try add(file)
+      file.holders += 1
+      return descriptor
+    }
+    // The real file counts its openings, and is the one holder here.
+    return try descriptors.installAgain(number)
   }
 
   func remove(_ descriptor: Int32) throws(LinuxErrno) -> OpenFile {
