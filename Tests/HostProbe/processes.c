@@ -159,6 +159,11 @@ static long again(long answer, int restart) {
 }
 
 static void storm(int n, char **a) {
+  // Whoever starts this may keep signals blocked.
+  sigset_t alarm;
+  sigemptyset(&alarm);
+  sigaddset(&alarm, SIGALRM);
+  CHECK(sigprocmask(SIG_UNBLOCK, &alarm, NULL) == 0);
   for (int restart = 0; restart < 2; restart++) {
     struct sigaction action = {.sa_handler = ring, .sa_flags = restart ? SA_RESTART : 0};
     CHECK(sigaction(SIGALRM, &action, NULL) == 0);
