@@ -37,7 +37,7 @@ const int32_t clinux_inotify_init = SYS_inotify_init1, clinux_inotify_add = SYS_
               clinux_inotify_remove = SYS_inotify_rm_watch;
 const int32_t clinux_epoll_create = SYS_epoll_create1, clinux_epoll_control = SYS_epoll_ctl,
               clinux_epoll_wait = SYS_epoll_pwait;
-const int32_t clinux_capget = SYS_capget, clinux_prlimit = SYS_prlimit64,
+const int32_t clinux_pipe = SYS_pipe2, clinux_capget = SYS_capget, clinux_prlimit = SYS_prlimit64,
               clinux_fstatfs = SYS_fstatfs;
 const int32_t clinux_socketpair = SYS_socketpair, clinux_send = SYS_sendto,
               clinux_receive = SYS_recvfrom, clinux_readlinkat = SYS_readlinkat;
@@ -67,8 +67,8 @@ const uint32_t clinux_architecture = 0xC00000F3;
 #error "the calls of this architecture are not known"
 #endif
 
-/* Ranges as start and size; a start of zero is a free place. Read in a signal handler. */
-static _Atomic uint64_t guarded[4096][2];
+/* Ranges as start, size and size of a page; a start of zero is a free place. Read in a signal handler. */
+static _Atomic uint64_t guarded[4096][3];
 static _Atomic uint64_t guard_hits;
 static struct sigaction guard_before;
 
@@ -77,8 +77,9 @@ static void guard_signal(int number, siginfo_t *info, void *context) {
   for (int place = 0; place < 4096; place++) {
     uint64_t start = guarded[place][0];
     if (start == 0 || address < start || address - start >= guarded[place][1]) continue;
-    void *page = (void *)(uintptr_t)(address & ~4095ull);
-    if (mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+    uint64_t size = guarded[place][2];
+    void *page = (void *)(uintptr_t)(address & ~(size - 1));
+    if (mmap(page, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
         page) {
       break;
     }
@@ -96,7 +97,7 @@ static void guard_begin(void) {
   sigaction(SIGBUS, &action, &guard_before);
 }
 
-int32_t clinux_guard(uint64_t start, uint64_t byte_count) {
+int32_t clinux_guard(uint64_t start, uint64_t byte_count, uint64_t page_size) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   pthread_once(&once, guard_begin);
@@ -105,6 +106,7 @@ int32_t clinux_guard(uint64_t start, uint64_t byte_count) {
   for (int place = 0; place < 4096 && !done; place++) {
     if (guarded[place][0] != 0) continue;
     guarded[place][1] = byte_count;
+    guarded[place][2] = page_size;
     guarded[place][0] = start;
     done = 1;
   }

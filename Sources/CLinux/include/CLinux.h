@@ -21,7 +21,7 @@ extern const int32_t clinux_process_read, clinux_process_write, clinux_getpid;
 extern const int32_t clinux_pidfd_open, clinux_pidfd_getfd, clinux_kcmp, clinux_fstat;
 extern const int32_t clinux_inotify_init, clinux_inotify_add, clinux_inotify_remove;
 extern const int32_t clinux_epoll_create, clinux_epoll_control, clinux_epoll_wait;
-extern const int32_t clinux_capget, clinux_prlimit, clinux_fstatfs;
+extern const int32_t clinux_pipe, clinux_capget, clinux_prlimit, clinux_fstatfs;
 extern const int32_t clinux_socketpair, clinux_send, clinux_receive, clinux_readlinkat;
 
 /* The calls that a program's filter sees. */
@@ -41,7 +41,7 @@ extern const uint32_t clinux_architecture;
  * Memory that somebody else may shorten: a touch behind its end finds zeros from then on, not SIGBUS.
  * Answers whether there is room to note it, up to 4,096 ranges.
  */
-int32_t clinux_guard(uint64_t start, uint64_t byte_count);
+int32_t clinux_guard(uint64_t start, uint64_t byte_count, uint64_t page_size);
 /* Forgets a range. */
 void clinux_unguard(uint64_t start);
 /* How many pages were replaced by zeros so far. */

@@ -51,6 +51,8 @@
       let name = plan.arguments.first ?? ""
       let path = try ProgramLookup.find(name, searchPath: Calls.environmentValue("PATH"))
 
+      // The guard ends what is left; should somebody kill the guard, this process has to.
+      try attempt("adopt orphans") { () throws(CallFailure) in try Calls.adoptOrphans() }
       var before: UInt64 = 0
       try attempt("block signals") { () throws(CallFailure) in
         before = try Calls.blockSignals(Calls.mask(LaunchStart.kept))
@@ -82,6 +84,8 @@
           if case .ended(let how)? = LaunchMessage(bytes) { found = how }
         }
         _ = try? Calls.reap(guardProcess)
+        // A guard that was killed has left everybody to this process.
+        if found == nil { Descendants.endAll { _, _ in } }
         passSignalsOn()
         // A log whose reader has gone must not end this process in the program's place.
         let brokenPipe: Int32 = 13

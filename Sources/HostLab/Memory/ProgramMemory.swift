@@ -60,20 +60,15 @@ final class ProgramMemory: CallerMemory {
   }
 
   deinit {
-    if let maps { try? Calls.close(maps) }
     // Whoever pinned pages of the program held this object.
     if let space = space.withLock({ $0 }) { spaces.close(space) }
+    if let maps { try? Calls.close(maps) }
   }
 
   var isGone: Bool { isReplaced }
 
   /// Whether the process has replaced itself, so that these addresses mean nothing any more.
-  var isReplaced: Bool {
-    guard let maps else { return true }
-    let noSuchProcess: Int32 = 3
-    do { _ = try OtherProcess.area(maps, at: 0) } catch { return error.errno == noSuchProcess }
-    return false
-  }
+  var isReplaced: Bool { maps.map { OtherProcess.isReplaced($0) } ?? true }
 
   /// Nobody reaches anything through the addresses from now on.
   func end() { if let space = space.withLock({ $0 }) { spaces.empty(space) } }
@@ -135,7 +130,8 @@ final class ProgramMemory: CallerMemory {
     _ address: UInt64, pageCount: Int, writable: Bool
   ) throws(LinuxErrno) -> PinnedPages {
     guard pageCount > 0, pageCount <= Int.max >> 12,
-      !address.addingReportingOverflow(UInt64(pageCount) << 12).overflow
+      !address.addingReportingOverflow(UInt64(pageCount) << 12).overflow,
+      address + UInt64(pageCount) << 12 <= 1 << 52
     else { throw .EFAULT }
     var extents: [PinnedPages.Extent] = []
     var owners: [any AnyObject & Sendable] = []
@@ -204,7 +200,7 @@ final class ProgramMemory: CallerMemory {
 
   private func ownSpace() throws(LinuxErrno) -> Int {
     let found = space.withLock { space in
-      if space == nil { space = spaces.open(process) }
+      if space == nil { space = spaces.open(process, maps: maps) }
       return space
     }
     guard let found else { throw .ENOMEM }

@@ -11,16 +11,19 @@ final class SharedFile: Sendable {
 
   /// Maps all of a file; `nil` when that cannot be done.
   init?(_ descriptor: Int32, byteCount: UInt64, isWritable: Bool) {
+    let pageSize = Calls.pageSize(of: descriptor)
+    // Huge pages are mapped whole.
+    let whole = (byteCount &+ (pageSize &- 1)) & ~(pageSize &- 1)
     guard byteCount > 0, byteCount < 1 << 46,
       let memory = try? AnonymousMemory(
-        mapping: descriptor, byteCount: Int(byteCount), isWritable: isWritable),
+        mapping: descriptor, byteCount: Int(whole), isWritable: isWritable),
       // The program may make the file smaller at any time.
-      ShrinkingMemory.guardAgainst(memory)
+      ShrinkingMemory.guardAgainst(memory, pageSize: pageSize)
     else { return nil }
     self.memory = memory
     self.byteCount = byteCount
     self.isWritable = isWritable
-    hasHugePages = Calls.hasHugePages(descriptor)
+    hasHugePages = pageSize > 4096
   }
 
   deinit { ShrinkingMemory.forget(memory) }
@@ -62,5 +65,15 @@ final class SharedFiles: Sendable {
       if state.recent.count > 4 { state.recent.removeFirst() }
     }
     return file
+  }
+
+  /// Lets go what nobody uses: a program that ends gives its memory back.
+  func forgetUnused() {
+    let old = state.withLock { state in
+      defer { state.recent = [] }
+      return state.recent
+    }
+    // Unmapped here, outside of the lock.
+    _ = old
   }
 }

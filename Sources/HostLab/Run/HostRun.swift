@@ -17,7 +17,7 @@ package enum HostRun {
   package static func run(_ options: HostRunOptions) -> Int32 {
     #if os(Linux)
       do {
-        return try Session(options).run()
+        return try SupervisedRun(options).run()
       } catch let error as LaunchError {
         complain("\(error)")
         return error.exitStatus

@@ -86,10 +86,12 @@ struct Filter {
       }
     }
     code.block(for: SystemCall.mmap) { code in
-      code.ifFar(5)
       code.loadLow(3)
-      // MAP_ANONYMOUS: the descriptor means nothing.
-      code.skip(unlessAny: 0x20) { $0.ifInWindow(4, window) }
+      // MAP_ANONYMOUS: descriptor and offset mean nothing.
+      code.skip(unlessAny: 0x20) { code in
+        code.ifFar(5)
+        code.ifInWindow(4, window)
+      }
     }
     code.answer(.allow)
     return code.words

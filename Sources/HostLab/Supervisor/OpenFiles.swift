@@ -6,7 +6,7 @@ import Synchronization
 /// The real files behind the host's open files: what programs hold descriptors of.
 ///
 /// A context, a device or a group is a sealed file in memory, so that what a program may map of it
-/// its own kernel maps; a queue is one end of a connection, so that its own kernel polls it. Both
+/// its own kernel maps; a queue is the end of a pipe that is read, so that its own kernel polls it. Both
 /// tell when the last descriptor, and the last mapping, is gone.
 final class OpenFiles: Sendable {
   /// The real file of one of the host's.
@@ -88,11 +88,10 @@ final class OpenFiles: Sendable {
   func make(_ number: Int, _ role: FileRole) throws(CallFailure) -> Int32 {
     switch role {
     case .faults, .events:
-      let (ours, theirs) = try Watching.makePair()
+      let (ours, theirs) = try Watching.makePipe()
       do throws(CallFailure) {
         let identity = try Calls.facts(of: theirs).identity
-        let hangUp: UInt32 = 0x2000
-        try Watching.add(ours, to: set, as: UInt64(number), for: hangUp)
+        try Watching.add(ours, to: set, as: UInt64(number), for: 0)
         add(RealFile(number, role, identity, ours, isQueue: true, programs: programs), watch: nil)
         return theirs
       } catch {
@@ -123,14 +122,6 @@ final class OpenFiles: Sendable {
         throw error
       }
     }
-  }
-
-  /// Opens the real file of one of the host's once more.
-  func openAgain(_ number: Int) throws(CallFailure) -> Int32 {
-    guard let file = file(number), !file.isQueue else {
-      throw CallFailure(errno: CallFailure.badDescriptor)
-    }
-    return try Calls.reopenAtEnd(file.descriptor)
   }
 
   private func add(_ file: RealFile, watch: Int32?) {
@@ -203,11 +194,11 @@ final class OpenFiles: Sendable {
   /// Makes a queue readable.
   func setReadable(_ number: Int) {
     let ours = state.withLock { state -> Int32? in
-      guard let file = state.byNumber[number], file.isQueue,
-        state.readable.insert(number).inserted
-      else { return nil }
+      guard let file = state.byNumber[number], file.isQueue else { return nil }
+      state.readable.insert(number)
       return file.descriptor
     }
+    // Each time: a read that came past us, by a low number, takes the last ring away.
     if let ours { Watching.ring(ours) }
   }
 

@@ -101,6 +101,13 @@ final class ProgramProcess: ForeignDescriptors {
     return known
   }
 
+  /// Our own descriptor of one of the host's files, if this process is known to have one.
+  func copy(of file: Int) -> Int32? {
+    let place = state.withLock { $0.known.firstIndex { $0?.number == file } }
+    guard let place else { return nil }
+    return try? copy(supervisor.filter.window.lowerBound + Int32(place))
+  }
+
   /// Our own descriptor of one of the process's files.
   func copy(_ descriptor: Int32) throws(LinuxErrno) -> Int32 {
     do { return try OtherProcess.descriptor(descriptor, of: handle) } catch {
@@ -112,7 +119,8 @@ final class ProgramProcess: ForeignDescriptors {
   func forget(_ descriptor: Int32) {
     let place = place(descriptor)
     state.withLock { state in
-      if let place { state.known[place] = nil }
+      guard let place else { return }
+      state.known[place] = nil
       state.unsure.insert(descriptor)
     }
   }
@@ -161,10 +169,8 @@ final class ProgramProcess: ForeignDescriptors {
   }
 
   func installAgain(_ file: Int) throws(LinuxErrno) -> Int32 {
-    let again: Int32
-    do { again = try supervisor.files.openAgain(file) } catch {
-      throw LinuxErrno(rawValue: error.errno)
-    }
+    // The same opening: openings are told apart only as long as there is one.
+    guard let again = supervisor.copy(of: file) else { throw .EMFILE }
     defer { try? Calls.close(again) }
     let descriptor = try give(again, closesOnExec: supervisor.closesOnExec)
     note(descriptor, leadsTo: file)
@@ -206,7 +212,7 @@ final class ProgramProcess: ForeignDescriptors {
       }
       return try supervisor.inject(real, as: number, closesOnExec: closesOnExec)
     }
-    guard lowest < window.upperBound else { throw .EMFILE }
+    guard lowest <= 3 else { throw .EMFILE }
     // The window is full: any number works, only slower.
     return try supervisor.inject(real, as: nil, closesOnExec: closesOnExec)
   }

@@ -164,6 +164,8 @@ extension Trap {
   private func map(
     _ call: TrappedCall, _ process: ProgramProcess
   ) throws(LinuxErrno) -> TrapAnswer {
+    let anonymous: UInt64 = 0x20
+    guard call.d & anonymous == 0 else { return .goOn }
     guard let file = try process.file(Int32(truncatingIfNeeded: call.e)),
       let real = files.file(file)
     else { return .goOn }
@@ -200,7 +202,9 @@ extension Trap {
   private func submit(
     _ call: TrappedCall, _ process: ProgramProcess
   ) throws(LinuxErrno) -> TrapAnswer {
-    for index in 0..<Int(min(call.b, 1024)) {
+    // Linux takes no more than the context has room for; nobody has room for so many.
+    guard call.b <= 1 << 16 else { throw .EINVAL }
+    for index in 0..<Int(call.b) {
       guard
         let block = try? process.memory.element(OffsetField.self, index, of: call.c).value,
         let words = try? process.memory.load(AsynchronousBlock.self, at: block)

@@ -140,6 +140,7 @@ final class Trap: Sendable {
   func tellCloses() {
     files.tellCloses { file in
       host.released(file.number)
+      shared.forgetUnused()
       log?.record(
         .released(TracedFile(file.role, number: file.number)), at: clock.nanoseconds)
     }
@@ -162,6 +163,15 @@ final class Trap: Sendable {
   }
 
   // MARK: Who calls
+
+  /// Our own descriptor of one of the host's files, by way of whoever has it.
+  func copy(of file: Int) -> Int32? {
+    let processes = state.withLock { Array($0.processes.values) }
+    for process in processes {
+      if let copy = process.copy(of: file) { return copy }
+    }
+    return nil
+  }
 
   /// A process that has called before.
   func known(_ process: Int32) -> ProgramProcess? { state.withLock { $0.processes[process] } }

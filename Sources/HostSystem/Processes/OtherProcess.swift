@@ -225,6 +225,15 @@
       var buildIDAddress: UInt64 = 0
     }
 
+    /// Whether the process of an open `/proc/PID/maps` has ended, or become another program.
+    ///
+    /// Kernels before 6.11 cannot say so.
+    package static func isReplaced(_ maps: Int32) -> Bool {
+      let noSuchProcess: Int32 = 3
+      do { _ = try area(maps, at: 0) } catch { return error.errno == noSuchProcess }
+      return false
+    }
+
     /// The area that holds an address.
     ///
     /// - Parameters:
@@ -258,23 +267,29 @@
     /// Whether pages of an open file are memory: those of tmpfs, memfds and huge pages.
     package static func isMemory(_ descriptor: Int32) -> Bool {
       let temporary: UInt64 = 0x0102_1994
-      return fileSystem(of: descriptor) == temporary || hasHugePages(descriptor)
+      return fileSystem(of: descriptor)?.kind == temporary || pageSize(of: descriptor) > 4096
     }
 
-    /// Whether an open file consists of huge pages.
-    package static func hasHugePages(_ descriptor: Int32) -> Bool {
-      fileSystem(of: descriptor) == 0x9584_58F6
+    /// The size in bytes of an open file's pages: 4,096, but for files of huge pages.
+    package static func pageSize(of descriptor: Int32) -> UInt64 {
+      let huge: UInt64 = 0x9584_58F6
+      guard let facts = fileSystem(of: descriptor), facts.kind == huge,
+        facts.blockSize.nonzeroBitCount == 1, facts.blockSize >= 4096
+      else { return 4096 }
+      return facts.blockSize
     }
 
-    /// The kind of an open file's file system; `nil` when it cannot be asked.
-    private static func fileSystem(of descriptor: Int32) -> UInt64? {
+    /// The kind of an open file's file system, and its block size; `nil` when it cannot be asked.
+    private static func fileSystem(
+      of descriptor: Int32
+    ) -> (kind: UInt64, blockSize: UInt64)? {
       var words = InlineArray<15, UInt64>(repeating: 0)
       // The 120 bytes of `struct statfs` live for the call.
       let result = unsafe withUnsafeMutablePointer(to: &words) { place in
         clinux_call(
           clinux_fstatfs, descriptor.register, UInt64(UInt(bitPattern: place)), 0, 0, 0, 0)
       }
-      return result == 0 ? words[0] : nil
+      return result == 0 ? (words[0], words[1]) : nil
     }
 
     /// Finds what a path leads to, without opening it.

@@ -110,38 +110,38 @@
       }
     }
 
-    /// Makes two ends of a connection that keeps messages apart and never blocks.
-    package static func makePair() throws(CallFailure) -> (Int32, Int32) {
-      let unix: UInt64 = 1
-      let packetsNonBlockingCloseOnExec: UInt64 = 5 | 0o2_004_000
+    /// Makes a pipe that never blocks.
+    ///
+    /// - Returns: The end that is written, and the one that is read.
+    /// - Throws: ``CallFailure``.
+    package static func makePipe() throws(CallFailure) -> (writing: Int32, reading: Int32) {
+      let nonBlockingCloseOnExec: UInt64 = 0o2_004_000
       var pair = (Int32(-1), Int32(-1))
       // The two numbers live for the call, which writes both.
       _ = try unsafe withUnsafeMutablePointer(to: &pair) { place throws(CallFailure) in
-        try Calls.make(
-          clinux_socketpair, unix, packetsNonBlockingCloseOnExec, 0,
-          UInt64(UInt(bitPattern: place)))
+        try Calls.make(clinux_pipe, UInt64(UInt(bitPattern: place)), nonBlockingCloseOnExec)
       }
-      return pair
+      return (pair.1, pair.0)
     }
 
-    /// Sends an empty message: the other end becomes readable, and a read of it finds nothing.
+    /// Makes the other end of a pipe readable; a full one is.
     package static func ring(_ end: Int32) {
-      let noSignal: UInt64 = 0x4000
-      _ = clinux_call(clinux_send, end.register, 0, 0, noSignal, 0, 0)
+      var byte: UInt8 = 0
+      // The byte lives for the call.
+      _ = unsafe withUnsafeMutablePointer(to: &byte) { place in
+        clinux_call(clinux_write, end.register, UInt64(UInt(bitPattern: place)), 1, 0, 0, 0)
+      }
     }
 
-    /// Takes all messages away.
+    /// Takes everything out of a pipe.
     package static func silence(_ end: Int32) {
-      let doNotWait: UInt64 = 0x40
-      var byte: UInt8 = 0
-      for _ in 0..<4096 {
-        // The byte lives for the call.
-        let result = unsafe withUnsafeMutablePointer(to: &byte) { place in
-          clinux_call(
-            clinux_receive, end.register, UInt64(UInt(bitPattern: place)), 1, doNotWait, 0, 0)
+      var bytes = InlineArray<512, UInt64>(repeating: 0)
+      for _ in 0..<32 {
+        // The bytes live for the call, which writes no more than their count.
+        let result = unsafe withUnsafeMutablePointer(to: &bytes) { place in
+          clinux_call(clinux_read, end.register, UInt64(UInt(bitPattern: place)), 4096, 0, 0, 0)
         }
-        // An empty message and the other side's end look alike.
-        if result < 0 { return }
+        if result <= 0 { return }
       }
     }
   }
@@ -163,8 +163,13 @@
   /// Memory that other processes may shorten.
   package enum ShrinkingMemory {
     /// From now on a touch behind the memory's end finds zeros, and does not end this process.
-    package static func guardAgainst(_ memory: AnonymousMemory) -> Bool {
-      clinux_guard(memory.address, UInt64(memory.byteCount)) != 0
+    ///
+    /// - Parameters:
+    ///   - memory: The memory.
+    ///   - pageSize: The size in bytes of its pages, a power of two.
+    /// - Returns: Whether there was room to note it.
+    package static func guardAgainst(_ memory: AnonymousMemory, pageSize: UInt64) -> Bool {
+      clinux_guard(memory.address, UInt64(memory.byteCount), pageSize) != 0
     }
 
     /// The memory is about to go.

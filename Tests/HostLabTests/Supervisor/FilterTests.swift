@@ -122,6 +122,7 @@ struct FilterTests {
     #expect(run(SystemCall.mmap, [0, 4096, 3, 1, 800, 0]) == .notify)
     #expect(run(SystemCall.mmap, [0, 4096, 3, 0x22, 800, 0]) == .allow)
     #expect(run(SystemCall.mmap, [0, 4096, 3, 0x21, .max, 0]) == .allow)
+    #expect(run(SystemCall.mmap, [0, 4096, 3, 0x22, .max, Filter.firstOffset]) == .allow)
   }
 
   @Test("the second descriptor of a call counts too")

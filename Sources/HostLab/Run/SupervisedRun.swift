@@ -6,7 +6,7 @@
   import SoftHost
 
   /// One run: the host, the program, and what stands between them.
-  struct Session {
+  struct SupervisedRun {
     private let options: HostRunOptions
     private let host: SoftwareHost
     private let description: HostDescription
