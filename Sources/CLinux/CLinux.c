@@ -32,15 +32,15 @@ const int32_t clinux_mmap = SYS_mmap, clinux_mprotect = SYS_mprotect,
 const int32_t clinux_process_read = SYS_process_vm_readv,
               clinux_process_write = SYS_process_vm_writev, clinux_getpid = SYS_getpid;
 const int32_t clinux_pidfd_open = SYS_pidfd_open, clinux_pidfd_getfd = 438,
-              clinux_kcmp = SYS_kcmp, clinux_fstat = SYS_fstat;
+              clinux_fstat = SYS_fstat;
 const int32_t clinux_inotify_init = SYS_inotify_init1, clinux_inotify_add = SYS_inotify_add_watch,
               clinux_inotify_remove = SYS_inotify_rm_watch;
 const int32_t clinux_epoll_create = SYS_epoll_create1, clinux_epoll_control = SYS_epoll_ctl,
               clinux_epoll_wait = SYS_epoll_pwait;
 const int32_t clinux_pipe = SYS_pipe2, clinux_capget = SYS_capget, clinux_prlimit = SYS_prlimit64,
               clinux_fstatfs = SYS_fstatfs;
-const int32_t clinux_socketpair = SYS_socketpair, clinux_send = SYS_sendto,
-              clinux_receive = SYS_recvfrom, clinux_readlinkat = SYS_readlinkat;
+const int32_t clinux_socketpair = SYS_socketpair,
+              clinux_readlinkat = SYS_readlinkat;
 const int32_t clinux_close_range = 436, clinux_lseek = SYS_lseek, clinux_dup = SYS_dup,
               clinux_dup3 = SYS_dup3, clinux_statx = SYS_statx, clinux_openat2 = 437,
               clinux_readv = SYS_readv, clinux_writev = SYS_writev, clinux_preadv = SYS_preadv,
@@ -50,18 +50,18 @@ const int32_t clinux_close_range = 436, clinux_lseek = SYS_lseek, clinux_dup = S
               clinux_execve = SYS_execve, clinux_execveat = SYS_execveat,
               clinux_io_submit = SYS_io_submit, clinux_io_uring_setup = 425,
               clinux_io_uring_enter = 426, clinux_io_uring_register = 427,
-              clinux_faccessat = SYS_faccessat, clinux_faccessat2 = 439;
+              clinux_faccessat = SYS_faccessat;
 #if defined(__x86_64__)
 const int32_t clinux_newfstatat = SYS_newfstatat, clinux_open = SYS_open, clinux_dup2 = SYS_dup2,
-              clinux_stat = SYS_stat, clinux_lstat = SYS_lstat, clinux_access = SYS_access;
+              clinux_stat = SYS_stat, clinux_lstat = SYS_lstat;
 const uint32_t clinux_architecture = 0xC000003E;
 #elif defined(__aarch64__)
 const int32_t clinux_newfstatat = 79, clinux_open = -1, clinux_dup2 = -1, clinux_stat = -1,
-              clinux_lstat = -1, clinux_access = -1;
+              clinux_lstat = -1;
 const uint32_t clinux_architecture = 0xC00000B7;
 #elif defined(__riscv)
 const int32_t clinux_newfstatat = 79, clinux_open = -1, clinux_dup2 = -1, clinux_stat = -1,
-              clinux_lstat = -1, clinux_access = -1;
+              clinux_lstat = -1;
 const uint32_t clinux_architecture = 0xC00000F3;
 #else
 #error "the calls of this architecture are not known"

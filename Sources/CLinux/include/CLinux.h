@@ -18,11 +18,11 @@ extern const int32_t clinux_read, clinux_write, clinux_pread, clinux_pwrite, cli
 extern const int32_t clinux_eventfd, clinux_memfd, clinux_ftruncate;
 extern const int32_t clinux_mmap, clinux_mprotect, clinux_munmap;
 extern const int32_t clinux_process_read, clinux_process_write, clinux_getpid;
-extern const int32_t clinux_pidfd_open, clinux_pidfd_getfd, clinux_kcmp, clinux_fstat;
+extern const int32_t clinux_pidfd_open, clinux_pidfd_getfd, clinux_fstat;
 extern const int32_t clinux_inotify_init, clinux_inotify_add, clinux_inotify_remove;
 extern const int32_t clinux_epoll_create, clinux_epoll_control, clinux_epoll_wait;
 extern const int32_t clinux_pipe, clinux_capget, clinux_prlimit, clinux_fstatfs;
-extern const int32_t clinux_socketpair, clinux_send, clinux_receive, clinux_readlinkat;
+extern const int32_t clinux_socketpair, clinux_readlinkat;
 
 /* The calls that a program's filter sees. */
 extern const int32_t clinux_close_range, clinux_lseek, clinux_dup, clinux_dup3, clinux_statx;
@@ -32,8 +32,8 @@ extern const int32_t clinux_sendfile, clinux_splice, clinux_copy_file_range;
 extern const int32_t clinux_execve, clinux_execveat, clinux_io_submit;
 extern const int32_t clinux_io_uring_setup, clinux_io_uring_enter, clinux_io_uring_register;
 /* Calls that only some architectures have; -1 elsewhere. */
-extern const int32_t clinux_open, clinux_dup2, clinux_stat, clinux_lstat, clinux_access;
-extern const int32_t clinux_faccessat, clinux_faccessat2;
+extern const int32_t clinux_open, clinux_dup2, clinux_stat, clinux_lstat;
+extern const int32_t clinux_faccessat;
 /* AUDIT_ARCH of this architecture. */
 extern const uint32_t clinux_architecture;
 

@@ -6,8 +6,8 @@ public import PCIe
 /// on, and gives it a ``DevicePort``; any host that does so can have the device.
 ///
 /// **Accesses** come from any thread and return at once: they never wait for DMA and never call the
-/// port but for ``DevicePort/wake()``. **Work** is done in ``serve()``, which the host calls from a
-/// thread of its own whenever the model asked for it; everything else that the model wants of its
+/// port but for ``DevicePort/wake()``. **Work** is done in ``serve()``, which the host calls, on
+/// one thread at a time, whenever the model asked for it; everything else that the model wants of its
 /// port happens there.
 public protocol DeviceModel: AnyObject, Sendable {
   /// Config space as the function comes out of reset.

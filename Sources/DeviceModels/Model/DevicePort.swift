@@ -56,7 +56,7 @@ public protocol DevicePort: AnyObject, Sendable {
   /// - Parameter vector: The vector.
   func interrupt(_ vector: Int)
 
-  /// Work waits: ``DeviceModel/serve()`` is to be called soon, from another thread.
+  /// Work waits: ``DeviceModel/serve()`` is to be called soon, but not from in here.
   func wake()
 }
 

@@ -4,7 +4,7 @@ import DeviceModels
 
 /// The devices of a host: descriptions for SoftHost, and the models that stand behind them.
 ///
-/// First ``hostDescription(_:)`` makes a host, then ``start(on:)`` brings its devices to life.
+/// First `hostDescription` describes a host, then `start` brings its devices to life.
 package final class DeviceSet: Sendable {
   /// A device with a model, by its number.
   private struct Modelled: Sendable {

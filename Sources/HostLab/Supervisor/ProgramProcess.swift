@@ -5,7 +5,7 @@ import Synchronization
 
 /// One process of the supervised program: its memory, and which of its numbers are descriptors of ours.
 ///
-/// Only the thread that answers calls uses it, but for the memory.
+/// Only the thread that answers calls uses it, but for the memory and for events of queues.
 final class ProgramProcess: ForeignDescriptors {
   let number: Int32
   let memory: ProgramMemory

@@ -46,8 +46,6 @@ package struct CallFailure: Error, Hashable, Sendable {
 
   package static let interrupted: Int32 = 4
   package static let badAddress: Int32 = 14
-  package static let notPermitted: Int32 = 1
-  package static let notImplemented: Int32 = 38
   package static let invalid: Int32 = 22
   package static let badDescriptor: Int32 = 9
 

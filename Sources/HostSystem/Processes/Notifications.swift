@@ -85,14 +85,6 @@
       return (try? Calls.ioctl(listener, send, on: &structure)) != nil
     }
 
-    /// Whether a call still waits for its answer: its thread lives, and so what its number led to.
-    @inline(__always)
-    package static func isWaiting(_ listener: Int32, _ id: UInt64) -> Bool {
-      let isValid: UInt32 = 0x4008_2102
-      var id = id
-      return (try? Calls.ioctl(listener, isValid, on: &id)) != nil
-    }
-
     /// Gives the program that waits a descriptor of one of our open files.
     ///
     /// - Parameters:

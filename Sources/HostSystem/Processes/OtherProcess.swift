@@ -323,14 +323,6 @@
       return result < 0 ? nil : Int32(truncatingIfNeeded: result)
     }
 
-    /// Whether descriptors of two processes share one open file (`KCMP_FILE`).
-    package static func isSameFile(
-      _ first: Int32, of process: Int32, _ second: Int32, of other: Int32
-    ) -> Bool {
-      clinux_call(
-        clinux_kcmp, process.register, other.register, 0, first.register, second.register, 0) == 0
-    }
-
     /// Makes a file in memory that nobody can make larger or smaller, filled with zeros.
     package static func makeSealedFile(_ byteCount: UInt64) throws(CallFailure) -> Int32 {
       let closeOnExecAllowSealing: UInt64 = 3

@@ -25,9 +25,6 @@
     package static var newfstatat: Int32 { clinux_newfstatat }
     package static var stat: Int32 { clinux_stat }
     package static var lstat: Int32 { clinux_lstat }
-    package static var access: Int32 { clinux_access }
-    package static var faccessat: Int32 { clinux_faccessat }
-    package static var faccessat2: Int32 { clinux_faccessat2 }
     package static var open: Int32 { clinux_open }
     package static var openat: Int32 { clinux_openat }
     package static var openat2: Int32 { clinux_openat2 }

@@ -58,6 +58,9 @@ struct TranslationWord: Hashable, Sendable, BitwiseCopyable {
   func allows(_ access: DMAAccess) -> Bool {
     let needed = UInt64(access.rawValue & 7)
     let granted = rawValue >> (access.rawValue & 8 == 0 ? 0 : 3)
+    // Whoever asks for no right in particular must have one all the same: the tables may refuse all
+    // requests of privileged mode, and only a walk says so.
+    guard needed != 0 else { return granted & 7 != 0 }
     return needed & ~granted == 0
   }
 }

@@ -2,7 +2,7 @@ import Hardware
 
 /// What does the work: a buffer, and the way to memory.
 ///
-/// Only the thread that serves has it.
+/// Only the thread that serves at the moment has it.
 struct DSAWorker: Sendable {
   /// The bytes of one piece that go through the buffer.
   static let pieceSize = 1 << 16
