@@ -41,31 +41,10 @@
 
     /// `PROCMAP_QUERY`.
     private func ask(_ address: UInt64) throws(CallFailure) -> MappedFile? {
-      /// `struct procmap_query`.
-      struct Question: BitwiseCopyable {
-        var size: UInt64 = 104
-        var flags: UInt64 = 0
-        var address: UInt64
-        var start: UInt64 = 0
-        var end: UInt64 = 0
-        var vmaFlags: UInt64 = 0
-        var pageSize: UInt64 = 0
-        var offset: UInt64 = 0
-        var inode: UInt64 = 0
-        var major: UInt32 = 0
-        var minor: UInt32 = 0
-        var nameSize: UInt32 = 0
-        var buildIDSize: UInt32 = 0
-        var nameAddress: UInt64 = 0
-        var buildIDAddress: UInt64 = 0
-      }
-      let query: UInt32 = 0xc068_6611
-      var question = Question(address: address)
-      _ = try Calls.ioctl(descriptor, query, on: &question)
-      guard question.inode != 0, question.end > question.start else { return nil }
-      return MappedFile(
-        file: FileIdentity(major: question.major, minor: question.minor, inode: question.inode),
-        first: question.start, last: question.end - 1, offset: question.offset)
+      guard let area = try OtherProcess.area(descriptor, at: address), let file = area.file,
+        area.end > area.start
+      else { return nil }
+      return MappedFile(file: file, first: area.start, last: area.end - 1, offset: area.offset)
     }
 
     private func read(_ address: UInt64) -> MappedFile? {

@@ -1,4 +1,5 @@
 import HostABI
+import Synchronization
 
 /// What a program may do on a software host.
 public struct Credentials: Hashable, Sendable {
@@ -97,4 +98,19 @@ final class Caller {
 
   /// The open file of a descriptor; `EBADF` when there is none.
   func file(_ descriptor: Int32) throws(LinuxErrno) -> OpenFile { try files.file(descriptor) }
+}
+
+extension SoftwareHost {
+  /// Runs a system call of the program with a number under the host's lock.
+  func call<Answer: Sendable>(
+    by number: Int, _ body: (HostState, Caller) throws(LinuxErrno) -> Answer
+  ) throws(LinuxErrno) -> Answer {
+    let result: Result<Answer, LinuxErrno> = state.withLock { host in
+      guard let caller = host.caller(number) else { return .failure(.EBADF) }
+      do throws(LinuxErrno) {
+        return .success(try body(host, caller))
+      } catch { return .failure(error) }
+    }
+    return try result.get()
+  }
 }

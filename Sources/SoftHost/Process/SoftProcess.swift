@@ -171,14 +171,5 @@ public final class SoftProcess: HostKernel {
   /// Runs a system call under the host's lock.
   private func call<Answer: Sendable>(
     _ body: (HostState, Caller) throws(LinuxErrno) -> Answer
-  ) throws(LinuxErrno) -> Answer {
-    let number = number
-    let result: Result<Answer, LinuxErrno> = host.state.withLock { host in
-      guard let caller = host.caller(number) else { return .failure(.EBADF) }
-      do throws(LinuxErrno) {
-        return .success(try body(host, caller))
-      } catch { return .failure(error) }
-    }
-    return try result.get()
-  }
+  ) throws(LinuxErrno) -> Answer { try host.call(by: number, body) }
 }
