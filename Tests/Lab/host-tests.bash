@@ -7,7 +7,7 @@ vfio_names=(
 )
 
 # How many tests of one program may skip.
-most_skips=1000
+most_skips=1000 least_passes=1
 
 # host_vfio [NAME...]: the kernel's VFIO self-tests on a software DSA.
 host_vfio() {
@@ -30,8 +30,8 @@ host_iommufd() {
   [[ "$name" != */* && "$name" == iommufd* && -x "$kernel/$name" ]] || fail "no test $name"
   find_passage
   lend_huge_pages
-  # On Linux itself 5 skip; more would hide what does not work.
-  [[ "$name" != iommufd ]] || most_skips=5
+  # On Linux itself 241 pass and 5 skip; other counts would hide what does not work.
+  [[ "$name" != iommufd ]] || { most_skips=5 least_passes=241; }
   host_test "host-iommufd $name" --mock-devices -- "$kernel/$name"
   exit "$failed"
 }
@@ -52,7 +52,7 @@ lend_huge_pages() {
 
 # host_test NAME OPTIONS -- PROGRAM ARGS...: a verdict from what a kselftest program prints.
 host_test() {
-  local name="$1" begun=$SECONDS output code=0 counts
+  local name="$1" begun=$SECONDS output code=0 counts passes
   shift
   output="$(mktemp)"
   timeout --kill-after=5 "$timeout" "$passage" host "$@" </dev/null >"$output" 2>&1 || code=$?
@@ -61,7 +61,8 @@ host_test() {
   # 4 is kselftest's "skipped as a whole".
   if [[ "$code" == 4 || ("$code" == 0 && "$counts" == 'pass:0 fail:0 '*) ]]; then
     verdict "$name" SKIP "$(sed -n 's/.*# SKIP *//p' "$output" | sed -n 1p)"
-  elif [[ "$code" == 0 && "$counts" == *' fail:0 '* ]] && ((${counts//*skip:/} <= most_skips)); then
+  elif [[ "$code" == 0 && "$counts" == *' fail:0 '* ]] && ((${counts//*skip:/} <= most_skips)) &&
+    passes="${counts#pass:}" && ((${passes%% *} >= least_passes)); then
     verdict "$name" PASS "$counts after $((SECONDS - begun)) s"
   else
     grep -E '^not ok|^# .*(Expected|Assert|failed|timed out)|^(FAIL|passage)' "$output" | sed -n 1,40p >&2 || true
