@@ -6,7 +6,7 @@ vfio_names=(
   vfio_pci_device_init_perf_test vfio_pci_driver_test vfio_pci_sriov_uapi_test
 )
 
-# How many tests of one program may skip.
+# How many tests of one program may skip, and how many must pass.
 most_skips=1000 least_passes=1
 
 # host_vfio [NAME...]: the kernel's VFIO self-tests on a software DSA.
