@@ -32,6 +32,8 @@ let package = Package(
     .library(name: "IOMMUClient", targets: ["IOMMUClient"]),
     .library(name: "HostSystem", targets: ["HostSystem"]),
     .library(name: "HostLab", targets: ["HostLab"]),
+    .library(name: "VFIOUser", targets: ["VFIOUser"]),
+    .library(name: "Serving", targets: ["Serving"]),
     .library(name: "Commands", targets: ["Commands"]),
   ],
   dependencies: [
@@ -81,10 +83,22 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(
+      name: "VFIOUser", dependencies: ["Hardware", "HostABI", "HostSystem"],
+      swiftSettings: settings),
+    .target(
+      name: "Serving",
+      dependencies: [
+        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "PCIe",
+        "Passthrough", "Placement", "VFIOUser", "VirtualIOMMU",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: settings),
+    .target(
       name: "Commands",
       dependencies: [
         "Conformance", "HostABI", "HostLab", "Hardware", "HostSystem", "IOMMU", "IOMMUClient",
-        "LinuxHost", "PCIe", "Passthrough", "Placement", "SoftHost", "VirtualIOMMU",
+        "LinuxHost", "PCIe", "Passthrough", "Placement", "Serving", "SoftHost", "VFIOUser",
+        "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -163,6 +177,18 @@ let package = Package(
       dependencies: [
         "HostABI", "HostSystem", "Hardware", "IOMMU", "IOMMUClient", "PCIe", "Passthrough",
         "Placement", "SoftHost", "TestSupport", "VirtualIOMMU",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "VFIOUserTests",
+      dependencies: ["Hardware", "HostABI", "HostSystem", "TestSupport", "VFIOUser"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ServingTests",
+      dependencies: [
+        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "PCIe",
+        "Passthrough", "Placement", "Serving", "SoftHost", "TestSupport", "VFIOUser",
+        "VirtualIOMMU",
       ],
       swiftSettings: settings),
     .testTarget(
