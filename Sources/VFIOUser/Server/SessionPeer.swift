@@ -29,7 +29,7 @@ final class SessionPeer: UserPeer {
         payload.little(UInt64.self, at: 0) == address &+ UInt64(done),
         payload.little(UInt64.self, at: 8) == UInt64(count)
       else { throw .EIO }
-      for index in 0..<count { buffer[done + index] = payload[16 + index] }
+      buffer.store(payload.extracting(16..<payload.count), at: done)
       done += count
     }
   }

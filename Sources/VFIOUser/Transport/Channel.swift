@@ -18,10 +18,13 @@ package protocol Channel: AnyObject, Sendable {
   ///
   /// - Parameters:
   ///   - bytes: At least one.
+  ///   - tail: More, that follow them.
   ///   - files: The descriptors.
   /// - Returns: How many bytes went.
   /// - Throws: `EAGAIN` when there is no room now; `EPIPE` when nobody reads any more.
-  func send(_ bytes: Span<UInt8>, _ files: [ReceivedFile]) throws(LinuxErrno) -> Int
+  func send(
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ files: [ReceivedFile]
+  ) throws(LinuxErrno) -> Int
 
   /// Waits until there may be room to send, or the stream is over.
   ///
@@ -31,4 +34,11 @@ package protocol Channel: AnyObject, Sendable {
 
   /// Ends both directions; whoever waits wakes.
   func shutDown()
+}
+
+extension Channel {
+  /// Sends bytes without waiting, as above.
+  package func send(
+    _ bytes: Span<UInt8>, _ files: [ReceivedFile]
+  ) throws(LinuxErrno) -> Int { try send(bytes, Span(), files) }
 }

@@ -82,7 +82,8 @@ package struct MessageReader: ~Copyable {
   /// Sees to it that a message of so many bytes fits, and that there is room to read at all.
   private mutating func makeRoom(_ needed: Int) {
     if first > 0, buffer.count - first < needed || end == buffer.count {
-      for index in first..<end { buffer[index - first] = buffer[index] }
+      buffer.removeSubrange(0..<first)
+      buffer += repeatElement(0, count: first)
       end -= first
       first = 0
     }

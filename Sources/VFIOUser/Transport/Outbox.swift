@@ -10,12 +10,14 @@ package final class Outbox: Sendable {
   /// Bytes that may wait.
   package static let limit = 4 << 20
 
-  /// What a message is worth when the peer takes nothing.
+  /// What becomes of a message that does not go at once.
   package enum Urgency: Sendable {
-    /// It is given up when the box is full.
+    /// It waits here, but not in a full box.
     case posted
-    /// It waits even in a full box: there is one for each waiting thread.
-    case awaited
+    /// It waits here, even in a full box: there is one at a time.
+    case reply
+    /// Who sends it may wait, and waits for the peer rather than copy it.
+    case patient
   }
 
   private struct Waiting {
@@ -29,6 +31,8 @@ package final class Outbox: Sendable {
     /// How many of the first are gone.
     var gone = 0
     var byteCount = 0
+    /// Whether a patient thread is sending the rest of a message that has begun.
+    var isSending = false
     var isClosed = false
 
     var isEmpty: Bool { gone == waiting.count }
@@ -41,44 +45,99 @@ package final class Outbox: Sendable {
   /// Makes the way out of a channel.
   package init(_ channel: any Channel) { self.channel = channel }
 
-  /// Sends a message, or keeps it for later; never waits.
+  /// Sends a message, or keeps it for later.
   ///
   /// - Parameters:
-  ///   - bytes: The whole message.
+  ///   - bytes: The message, or its first part with at least the header.
+  ///   - tail: The rest of it.
   ///   - files: Descriptors that go with it.
-  ///   - urgency: What it is worth when the peer takes nothing.
+  ///   - urgency: What becomes of it when it does not go at once.
   /// - Returns: Whether it went or waits: `false` when the connection is over or the box is full.
   package func send(
-    _ bytes: Span<UInt8>, _ files: [ReceivedFile] = [], _ urgency: Urgency = .awaited
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8> = Span(), _ files: [ReceivedFile] = [],
+    _ urgency: Urgency = .reply
   ) -> Bool {
-    var isBehind = false
-    let isTaken = state.withLock { state in
-      guard !state.isClosed else { return false }
-      var sent = 0
-      if state.isEmpty {
+    var sent = 0
+    let begin = state.withLock { state -> Begin in
+      guard !state.isClosed else { return .refused }
+      let byteCount = bytes.count + tail.count
+      if state.isEmpty, !state.isSending {
         do throws(LinuxErrno) {
-          sent = try channel.send(bytes, files)
+          sent = try channel.send(bytes, tail, files)
+        } catch {
+          guard error == .EAGAIN else {
+            close(&state)
+            return .refused
+          }
+        }
+        if sent == byteCount { return .done }
+        if urgency == .patient {
+          state.isSending = true
+          return .partly
+        }
+      }
+      guard
+        sent > 0 || urgency != .posted || state.byteCount + byteCount <= Self.limit
+      else { return .refused }
+      let (first, second) = Self.rest(bytes, tail, sent)
+      let copy = [UInt8](copying: first, second)
+      state.byteCount += copy.count
+      state.waiting.append(Waiting(bytes: copy, first: 0, files: sent > 0 ? [] : files))
+      return .later
+    }
+    switch begin {
+    case .done: return true
+    case .refused: return false
+    case .later:
+      pokeSender()
+      return true
+    case .partly: return finish(bytes, tail, sent, files)
+    }
+  }
+
+  /// How a message began.
+  private enum Begin {
+    case done
+    case refused
+    case later
+    case partly
+  }
+
+  /// What is left of a message.
+  @_lifetime(copy bytes, copy tail)
+  private static func rest(
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ sent: Int
+  ) -> (Span<UInt8>, Span<UInt8>) {
+    sent < bytes.count
+      ? (bytes.extracting(sent..<bytes.count), tail)
+      : (tail.extracting((sent - bytes.count)..<tail.count), Span())
+  }
+
+  /// Sends the rest of a message, while others' wait.
+  private func finish(
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ start: Int, _ files: [ReceivedFile]
+  ) -> Bool {
+    var sent = start
+    while sent < bytes.count + tail.count {
+      _ = channel.waitForRoom(milliseconds: 100)
+      let isKept = state.withLock { state in
+        guard !state.isClosed else { return false }
+        let (first, second) = Self.rest(bytes, tail, sent)
+        do throws(LinuxErrno) {
+          sent += try channel.send(first, second, sent == 0 ? files : [])
         } catch {
           guard error == .EAGAIN else {
             close(&state)
             return false
           }
         }
-        if sent == bytes.count { return true }
+        return true
       }
-      let rest = bytes.count - sent
-      guard sent > 0 || urgency == .awaited || state.byteCount + rest <= Self.limit else {
-        return false
-      }
-      isBehind = true
-      state.byteCount += rest
-      var copy = [UInt8](repeating: 0, count: rest)
-      for index in 0..<rest { copy[index] = bytes[sent + index] }
-      state.waiting.append(Waiting(bytes: copy, first: 0, files: sent > 0 ? [] : files))
-      return true
+      guard isKept else { return false }
     }
-    if isBehind { pokeSender() }
-    return isTaken
+    state.withLock { $0.isSending = false }
+    if sendWaiting() { pokeSender() }
+    return true
   }
 
   /// Waits until not much waits any more, or the connection is over.
@@ -123,6 +182,8 @@ package final class Outbox: Sendable {
   @discardableResult
   private func sendWaiting() -> Bool {
     state.withLock { state in
+      // Who sends now sends what waits when it has done.
+      if state.isSending { return false }
       while !state.isEmpty {
         let message = state.waiting[state.gone]
         let sent: Int

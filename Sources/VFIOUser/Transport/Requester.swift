@@ -43,8 +43,8 @@ package final class Requester: Sendable {
     guard !isOnOwnThread else { throw .EDEADLOCK }
     guard let request = table.begin(command) else { throw .EIO }
     let message = Self.message(
-      UserHeader(id: request.id, command: command, byteCount: 0), payload, tail)
-    guard outbox.send(message.span, files, .awaited) else {
+      UserHeader(id: request.id, command: command, byteCount: 0), payload, andMore: tail.count)
+    guard outbox.send(message.span, tail, files, .patient) else {
       table.cancel(request.id)
       throw .EIO
     }
@@ -69,27 +69,25 @@ package final class Requester: Sendable {
   func post(_ command: UserCommand, _ payload: [UInt8], _ tail: Span<UInt8>) -> Bool {
     guard let id = table.post(command) else { return false }
     let message = Self.message(
-      UserHeader(id: id, command: command, byteCount: 0), payload, tail)
-    guard outbox.send(message.span, [], .posted) else {
+      UserHeader(id: id, command: command, byteCount: 0), payload, andMore: tail.count)
+    guard outbox.send(message.span, tail, [], .posted) else {
       table.cancel(id)
       return false
     }
     return true
   }
 
-  /// A whole message; the header's size is set.
+  /// A message, or its first part; the header's size is set.
   static func message(
-    _ header: UserHeader, _ payload: [UInt8], _ tail: Span<UInt8> = Span()
+    _ header: UserHeader, _ payload: [UInt8], andMore tailByteCount: Int = 0
   ) -> [UInt8] {
     var header = header
-    let byteCount = UserHeader.byteCount + payload.count + tail.count
-    header.byteCount = UInt32(truncatingIfNeeded: byteCount)
-    var bytes = [UInt8](repeating: 0, count: UserHeader.byteCount)
-    bytes.reserveCapacity(byteCount)
+    let byteCount = UserHeader.byteCount + payload.count
+    header.byteCount = UInt32(truncatingIfNeeded: byteCount + tailByteCount)
+    var bytes = [UInt8](repeating: 0, count: byteCount)
     var span = bytes.mutableSpan
     header.write(into: &span)
-    bytes += payload
-    for index in tail.indices { bytes.append(tail[index]) }
+    span.store(payload.span, at: UserHeader.byteCount)
     return bytes
   }
 }
