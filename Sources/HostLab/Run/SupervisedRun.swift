@@ -1,4 +1,5 @@
 #if os(Linux)
+  import DeviceModels
   import HostABI
   import HostSystem
   import IOMMU
