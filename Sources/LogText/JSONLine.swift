@@ -26,6 +26,12 @@ package struct JSONLine: Sendable {
     append(String(value))
   }
 
+  /// Writes a number of an array.
+  package mutating func number(_ value: some BinaryInteger) {
+    begin(nil)
+    append(String(value))
+  }
+
   package mutating func bool(_ key: String, _ value: Bool) {
     begin(key)
     append(value ? "true" : "false")
