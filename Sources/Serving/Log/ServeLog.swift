@@ -29,18 +29,17 @@ package final class ServeLog: ServeTrace {
   /// Makes a log.
   ///
   /// - Parameters:
-  ///   - functions: What is served, for names.
   ///   - format: Text or JSON.
   ///   - wantsAccesses: Whether accesses to registers and memory are logged.
   ///   - limit: How many events may wait for being written.
   ///   - sink: Takes bytes, on one thread at a time.
   package init(
-    _ functions: [LoggedFunction], format: Format, wantsAccesses: Bool = true,
-    limit: Int = 1 << 15, sink: @escaping @Sendable ([UInt8]) throws(HostError) -> Void
+    format: Format, wantsAccesses: Bool = true, limit: Int = 1 << 15,
+    sink: @escaping @Sendable ([UInt8]) throws(HostError) -> Void
   ) {
     self.wantsAccesses = wantsAccesses
     let queue = EventQueue(limit: limit)
-    let output = LogOutput(functions, format, sink)
+    let output = LogOutput(format, sink)
     self.queue = queue
     self.output = output
     thread = ServiceThread {
@@ -51,19 +50,20 @@ package final class ServeLog: ServeTrace {
 
   /// Opens a log's file.
   ///
-  /// - Parameters:
-  ///   - options: Where the log goes and how it looks.
-  ///   - functions: What is served, for names.
+  /// - Parameter options: Where the log goes and how it looks.
   /// - Throws: ``HostError`` when the file cannot be made.
-  package convenience init(
-    _ options: ServeOptions.Log, _ functions: [LoggedFunction]
-  ) throws(HostError) {
+  package convenience init(_ options: ServeOptions.Log) throws(HostError) {
     let file = try LogFile(options.path)
     let style = LogStyle(isColored: file.wantsColor, showsAll: options.showsAll)
-    self.init(functions, format: options.isJSON ? .json : .text(style)) {
+    self.init(format: options.isJSON ? .json : .text(style)) {
       bytes throws(HostError) in try file.write(bytes)
     }
   }
+
+  /// Learns what is served, for the names of registers; before the first client connects.
+  ///
+  /// - Parameter functions: What is served.
+  package func learn(_ functions: [LoggedFunction]) { output.learn(functions) }
 
   /// Takes an event.
   ///
@@ -125,31 +125,34 @@ private final class EventQueue: Sendable {
 private final class LogOutput: Sendable {
   private struct State {
     var text: ServeTextLog
+    var functions: [String: LoggedFunction] = [:]
+    var heading = ""
     var summary = ServeSummary()
     var hasHeading = false
     var problem: HostError?
     var isFinished = false
   }
 
-  private let functions: [String: LoggedFunction]
-  private let heading: String
   private let format: ServeLog.Format
   private let sink: @Sendable ([UInt8]) throws(HostError) -> Void
   private let state: Mutex<State>
 
   init(
-    _ functions: [LoggedFunction], _ format: ServeLog.Format,
+    _ format: ServeLog.Format,
     _ sink: @escaping @Sendable ([UInt8]) throws(HostError) -> Void
   ) {
-    self.functions = Dictionary(functions.map { ($0.name, $0) }) { old, _ in old }
-    heading =
-      functions.isEmpty
-      ? ""
-      : "devices: " + functions.map { "\($0.name) (\($0.place))" }.joined(separator: ", ") + "\n"
     self.format = format
     self.sink = sink
     let style = if case .text(let style) = format { style } else { LogStyle() }
     state = Mutex(State(text: ServeTextLog(style)))
+  }
+
+  func learn(_ functions: [LoggedFunction]) {
+    let places = functions.map { "\($0.name) (\($0.place))" }.joined(separator: ", ")
+    state.withLock { state in
+      state.functions = Dictionary(functions.map { ($0.name, $0) }) { old, _ in old }
+      state.heading = functions.isEmpty ? "" : "devices: \(places)\n"
+    }
   }
 
   /// Writes what waits.
@@ -188,14 +191,14 @@ private final class LogOutput: Sendable {
 
   private func lines(_ record: EventQueue.Record, _ state: inout State) -> [UInt8] {
     state.summary.count(record.event, of: record.device, at: record.time)
-    let function = functions[record.device]
+    let function = state.functions[record.device]
     switch format {
     case .json: return record.event.jsonLine(of: record.device, function, at: record.time)
     case .text:
       var text = ""
       if !state.hasHeading {
         state.hasHeading = true
-        text = heading + state.text.heading
+        text = state.heading + state.text.heading
       }
       text += state.text.line(record.event, of: record.device, function, at: record.time)
       return Array(text.utf8)
