@@ -86,7 +86,7 @@ final class EngineTrial {
   }
 
   /// Attaches a PASID, or moves it if it is attached.
-  func attach(_ pasid: UInt32, to space: EngineSpace) throws {
+  func attach(_ pasid: UInt32, to space: EngineSpace) throws(LinuxErrno) {
     try device.attach(space.table, pasid: pasid)
     retire(pasid)
     spaces[pasid] = space
