@@ -1,10 +1,10 @@
 import DeviceModels
 package import HostABI
 import HostSystem
-import Hardware
+package import Hardware
 import Synchronization
 package import VFIOUser
-import VirtualIOMMU
+package import VirtualIOMMU
 
 /// A device model, or a dump, behind a socket.
 package final class ModelDevice: UserDevice {
@@ -32,18 +32,27 @@ package final class ModelDevice: UserDevice {
   ///   - memory: The guest's memory.
   ///   - ownsMemory: Whether that is told over this device's socket.
   ///   - trace: Hears of what happens.
-  /// - Throws: `ENOMEM` when a region's memory cannot be had.
+  /// - Throws: ``ServeError`` when no guest could use it, or a region's memory cannot be had.
   init(
     _ name: String, _ model: any DeviceModel, _ endpoint: VTdEndpoint, memory: ServedMemory,
     ownsMemory: Bool, trace: any ServeTrace
-  ) throws(LinuxErrno) {
-    let config = ServedConfig(model.config, regions: model.regions)
+  ) throws(ServeError) {
+    let config: ServedConfig
+    do throws(ServedConfigError) {
+      config = try ServedConfig(model.config, regions: model.regions)
+    } catch {
+      throw .device(name, "\(error)")
+    }
     var regions = [DeviceRegion?](repeating: nil, count: 6)
     var plain = [PlainRegion?](repeating: nil, count: 6)
     for region in model.regions where (0..<6).contains(region.index) {
       regions[region.index] = region
       if region.content == .memory {
-        plain[region.index] = try PlainRegion(byteCount: region.byteCount)
+        do throws(LinuxErrno) {
+          plain[region.index] = try PlainRegion(byteCount: region.byteCount)
+        } catch {
+          throw .noMemory(device: name, error)
+        }
       }
     }
     self.name = name
@@ -59,7 +68,7 @@ package final class ModelDevice: UserDevice {
       information.regions[index].flags.insert(.mmap)
     }
     self.information = information
-    interrupts = ServedInterrupts(config)
+    interrupts = ServedInterrupts(information)
     counts = ServedCounts()
     self.config = Mutex(config)
     port = ServedPort(
@@ -82,6 +91,8 @@ package final class ModelDevice: UserDevice {
       (mapped.count, mapped.values.reduce(0) { $0 &+ ($1.upperBound &- $1.lowerBound &+ 1) })
     }
   }
+
+  private static var configRegion: Int { Int(VFIOPCI.configRegion) }
 
   // MARK: The client
 
@@ -111,10 +122,8 @@ package final class ModelDevice: UserDevice {
   }
 
   package func setInterrupts(_ change: UserInterruptChange) throws(LinuxErrno) {
-    try interrupts.change(change)
-    trace.note(
-      .interruptsChanged(kind: change.kind, active: interrupts.activeCount(of: change.kind)),
-      of: name)
+    let active = try interrupts.apply(change)
+    trace.note(.interruptsChanged(kind: change.kind, active: active), of: name)
   }
 
   package func reset() throws(LinuxErrno) { restart("the client") }
@@ -124,7 +133,7 @@ package final class ModelDevice: UserDevice {
   package func read(
     _ region: Int, at offset: UInt64, into buffer: inout MutableSpan<UInt8>
   ) throws(LinuxErrno) {
-    if region == VFIOPCI.configRegion {
+    if region == Self.configRegion {
       config.withLock { $0.read(at: Int(offset), into: &buffer) }
     } else if let plain = plainRegion(region) {
       guard plain.read(at: offset, into: &buffer) else { throw .EINVAL }
@@ -143,7 +152,7 @@ package final class ModelDevice: UserDevice {
     _ region: Int, at offset: UInt64, _ bytes: Span<UInt8>
   ) throws(LinuxErrno) {
     if trace.wantsAccesses { note(region, offset, bytes, isWrite: true) }
-    if region == VFIOPCI.configRegion {
+    if region == Self.configRegion {
       writeConfig(Int(offset), bytes)
     } else if let plain = plainRegion(region) {
       guard plain.write(at: offset, bytes) else { throw .EINVAL }
@@ -170,11 +179,12 @@ package final class ModelDevice: UserDevice {
   }
 
   private func writeConfig(_ offset: Int, _ bytes: Span<UInt8>) {
-    let (effects, controls) = config.withLock { config in
-      (config.write(at: offset, bytes), config.controls)
+    let effects = config.withLock { $0.write(at: offset, bytes) }
+    if effects.functionReset {
+      restart("the guest (function level reset)")
+    } else if let controls = effects.controls {
+      follow(controls)
     }
-    if effects.contains(.functionReset) { restart("the guest (function level reset)") }
-    if effects.contains(.controls) { follow(controls) }
   }
 
   private func follow(_ controls: FunctionControls) {

@@ -86,15 +86,18 @@ final class ServedPort: DevicePort {
     memory.unit.drain()
   }
 
+  /// Waits until no request is under way that was let through before.
+  func drain() { memory.unit.drain() }
+
   // MARK: DevicePort
 
   var epoch: UInt64 { gate.load(ordering: .sequentiallyConsistent) >> 8 }
 
   func interrupt(_ vector: Int) {
-    guard interrupts.trigger(kind: ServedInterrupts.msix, vector) else { return }
+    guard interrupts.trigger(.message, vector) else { return }
     counts.add(1, to: .interrupts)
     if trace.wantsAccesses {
-      trace.note(.interrupt(kind: ServedInterrupts.msix, index: vector), of: name)
+      trace.note(.interrupt(kind: ServedInterrupts.Kind.message.rawValue, index: vector), of: name)
     }
   }
 

@@ -1,9 +1,9 @@
 package import DeviceModels
 package import HostABI
 import HostSystem
-package import Hardware
+import Hardware
 import Synchronization
-package import VFIOUser
+import VFIOUser
 package import VirtualIOMMU
 
 /// The devices that one guest is given, the unit in front of them, and their sockets.
@@ -74,13 +74,8 @@ package final class ServedMachine: Sendable {
       } else {
         endpoint = try Self.plainEndpoint(plan.place.requester, memory, routes)
       }
-      let device: ModelDevice
-      do throws(LinuxErrno) {
-        device = try ModelDevice(
-          plan.name, plan.model, endpoint, memory: memory, ownsMemory: shared == nil, trace: trace)
-      } catch {
-        throw .noMemory(device: plan.name, error)
-      }
+      let device = try ModelDevice(
+        plan.name, plan.model, endpoint, memory: memory, ownsMemory: shared == nil, trace: trace)
       if let vtd {
         do throws(HostDeviceRefusal) {
           try vtd.addEmulated(at: plan.place.requester, name: plan.name, deviceTLB: device)

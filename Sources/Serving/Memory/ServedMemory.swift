@@ -1,6 +1,6 @@
 package import HostABI
 import HostSystem
-package import Hardware
+import Hardware
 import IOMMU
 import Synchronization
 import SystemPackage

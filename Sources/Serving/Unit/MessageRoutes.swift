@@ -1,5 +1,5 @@
 import Synchronization
-package import VirtualIOMMU
+import VirtualIOMMU
 
 /// The way of the unit's own interrupts into the guest: messages over the client of a function that is
 /// a bus master, since the unit's function, which no driver takes, is none.

@@ -73,7 +73,7 @@ struct UnitConfig {
   static func information(name: String) -> UserDeviceInformation {
     var regions = [UserDeviceInformation.Region](repeating: .init(), count: 9)
     regions[0] = .init(byteCount: byteCount, flags: [.read, .write])
-    regions[VFIOPCI.configRegion] = .init(byteCount: 4096, flags: [.read, .write])
+    regions[Int(VFIOPCI.configRegion)] = .init(byteCount: 4096, flags: [.read, .write])
     return UserDeviceInformation(
       name: name, regions: regions, interrupts: Array(repeating: .init(), count: 5))
   }

@@ -114,7 +114,7 @@ package final class UnitFunction: UserDevice {
         buffer.store(value, count, at: place)
       }
       noteAccess(region, offset, buffer.span, isWrite: false)
-    case VFIOPCI.configRegion:
+    case Int(VFIOPCI.configRegion):
       state.withLock { state in
         guard !state.isHidden else {
           for index in buffer.indices { buffer[index] = 0xFF }
@@ -141,7 +141,7 @@ package final class UnitFunction: UserDevice {
         unit.write(bytes.value(count, at: place), at: Int(offset) + place, size: count)
       }
       for event in unit.takeEvents() { trace.note(.unit(event), of: name) }
-    case VFIOPCI.configRegion:
+    case Int(VFIOPCI.configRegion):
       let base = state.withLock { state -> UInt64? in
         guard !state.isHidden else { return nil }
         let asksForROM = state.config.write(at: Int(offset), bytes)
