@@ -3,6 +3,7 @@ import Hardware
 import PCIe
 import Serving
 import Testing
+import VFIOUser
 
 /// The DSA model's function.
 private func function() throws -> ServedConfig {
@@ -26,19 +27,21 @@ extension ServedConfig {
   }
 
   /// Where a capability is, as a guest finds it.
-  fileprivate mutating func find(legacy id: UInt64) -> Int? {
-    var offset = Int(get(0x34, 1))
+  fileprivate func find(legacy id: UInt64) -> Int? {
+    var config = self
+    var offset = Int(config.get(0x34, 1))
     for _ in 0..<48 where offset != 0 {
-      if get(offset, 1) == id { return offset }
-      offset = Int(get(offset + 1, 1))
+      if config.get(offset, 1) == id { return offset }
+      offset = Int(config.get(offset + 1, 1))
     }
     return nil
   }
 
-  fileprivate mutating func find(extended id: UInt64) -> Int? {
+  fileprivate func find(extended id: UInt64) -> Int? {
+    var config = self
     var offset = 0x100
     for _ in 0..<480 where offset != 0 {
-      let header = get(offset, 4)
+      let header = config.get(offset, 4)
       if header & 0xFFFF == id { return offset }
       offset = Int(header >> 20)
     }
