@@ -75,10 +75,18 @@ let package = Package(
       name: "LinuxHost", dependencies: ["HostABI", "HostSystem"], swiftSettings: settings),
     .target(name: "IOMMUClient", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(name: "Conformance", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
+    // What all logs have in common.
+    .target(
+      name: "LogText",
+      dependencies: [
+        "Hardware", "HostSystem", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: settings),
     .target(
       name: "HostLab",
       dependencies: [
-        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe", "SoftHost",
+        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "LogText", "PCIe",
+        "SoftHost",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
@@ -88,16 +96,18 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "PCIe",
-        "Passthrough", "Placement", "VFIOUser", "VirtualIOMMU",
+        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "LogText",
+        "PCIe", "Passthrough", "Placement", "VFIOUser", "VirtualIOMMU",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
     .target(
       name: "Commands",
       dependencies: [
-        "Conformance", "HostABI", "HostLab", "Hardware", "HostSystem", "IOMMU", "IOMMUClient",
-        "LinuxHost", "PCIe", "Passthrough", "Placement", "Serving", "SoftHost", "VFIOUser",
+        "Conformance", "DeviceModels", "HostABI", "HostLab", "Hardware", "HostSystem", "IOMMU",
+        "IOMMUClient", "LinuxHost", "LogText", "PCIe", "Passthrough", "Placement", "Serving",
+        "SoftHost",
+        "VFIOUser",
         "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
@@ -145,8 +155,8 @@ let package = Package(
     .testTarget(
       name: "HostLabTests",
       dependencies: [
-        "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "PCIe", "SoftHost", "TestSupport",
-        "host-probe", "launch-probe", "passage",
+        "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "LogText", "PCIe", "SoftHost",
+        "TestSupport", "host-probe", "launch-probe", "passage",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
@@ -186,8 +196,8 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "PCIe",
-        "Passthrough", "Placement", "Serving", "SoftHost", "TestSupport", "VFIOUser",
+        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "LogText",
+        "PCIe", "Passthrough", "Placement", "Serving", "SoftHost", "TestSupport", "VFIOUser",
         "VirtualIOMMU",
       ],
       swiftSettings: settings),
@@ -201,8 +211,9 @@ let package = Package(
     .testTarget(
       name: "CommandsTests",
       dependencies: [
-        "Commands", "HostABI", "HostLab", "Hardware", "PCIe", "Placement", "SoftHost",
-        "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Commands", "DeviceModels", "HostABI", "HostLab", "HostSystem", "Hardware", "PCIe",
+        "Placement", "Serving", "SoftHost", "TestSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
   ]

@@ -1,3 +1,4 @@
+import LogText
 import HostABI
 import HostSystem
 import SoftHost

@@ -1,3 +1,4 @@
+import LogText
 import Hardware
 import HostABI
 

@@ -1,3 +1,4 @@
+import LogText
 import Hardware
 
 /// One field of a call, read.

@@ -1,3 +1,4 @@
+import LogText
 import HostSystem
 extension LogSummary {
   /// The summary for people.

@@ -1,3 +1,4 @@
+import LogText
 import Hardware
 
 /// The log as text: one aligned line a call, repeats folded.
