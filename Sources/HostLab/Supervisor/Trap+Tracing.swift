@@ -2,6 +2,7 @@ import HostABI
 import HostSystem
 import Hardware
 import IOMMU
+import LogText
 import SoftHost
 
 /// Calls that the log sees, and that may be made to fail.
