@@ -186,7 +186,8 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "PCIe",
+        "DeviceModels", "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "IOMMUClient",
+        "PCIe",
         "Passthrough", "Placement", "Serving", "SoftHost", "TestSupport", "VFIOUser",
         "VirtualIOMMU",
       ],
