@@ -11,6 +11,15 @@ struct ServerTrace: UserServerObserver {
   }
 
   func note(_ event: UserServerEvent) {
-    fatalError()
+    let told: ServeEvent =
+      switch event {
+      case .listening(let path): .listening(path: path)
+      case .connected(let words): .connected(words)
+      case .disconnected(let reason): .disconnected(reason)
+      case .refused(let message, let why, let errno):
+        .refused(message: message, why: why, errno: errno)
+      case .replyTimeout(let message): .note("the client did not answer \(message) in time")
+      }
+    trace.note(told, of: name)
   }
 }

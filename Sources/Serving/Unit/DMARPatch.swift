@@ -40,46 +40,60 @@ enum DMARPatch {
     return outcome
   }
 
-  /// Addresses of tables of ours, at most eight.
+  /// Addresses of tables of ours, at most eight: the highest, and copies close below it.
+  ///
+  /// Firmware puts its tables at the end of memory; all of it is looked at only if they are not there.
   private static func find(in memory: ServedMemory) -> [UInt64] {
     var found: [UInt64] = []
-    // The top of memory first, where firmware puts its tables.
     for part in memory.all.reversed() where part.range.lowerBound < 1 << 32 {
       guard let file = part.file, part.isWritable else { continue }
       let start = part.range.lowerBound
-      let end = min(part.range.upperBound, (1 << 32) - 1) + 1
-      for data in OccupiedRanges(file.file.descriptor, file.offset..<file.offset + (end - start)) {
-        search(
-          memory.memory, start + (data.lowerBound - file.offset),
-          start + (data.upperBound - file.offset), &found)
-        if found.count >= 8 { return found }
+      var end = min(part.range.upperBound, (1 << 32) - 1) + 1
+      while end > start {
+        if let first = found.first, end + reach < first { return found }
+        // A window begins a little before the one above it ends, as tables cross any boundary.
+        let low = end - start > window ? end - window : start
+        let bytes = file.offset + (low - start)..<file.offset + (end - start)
+        for data in OccupiedRanges(file.file.descriptor, bytes) {
+          search(
+            memory.memory, start + (data.lowerBound - file.offset),
+            start + (data.upperBound - file.offset), &found)
+          if found.count >= 8 { return found }
+        }
+        end = low
       }
     }
     return found
   }
 
-  private static let chunk = 1 << 16
+  private static let window: UInt64 = 1 << 20
+  /// How far below the highest table copies are looked for.
+  private static let reach: UInt64 = 4 << 20
+  private static let chunk: UInt64 = 1 << 16
 
   private static func search(
     _ memory: GuestMemory, _ start: UInt64, _ end: UInt64, _ found: inout [UInt64]
   ) {
-    var bytes = [UInt8](repeating: 0, count: chunk)
+    // Three more bytes, as a signature may begin at a chunk's last byte: tables are not aligned.
+    var bytes = [UInt8](repeating: 0, count: Int(chunk) + 3)
     var place = start
     while place < end {
-      let count = Int(min(UInt64(chunk), end - place))
+      let count = Int(min(chunk, end - place))
       var span = bytes.mutableSpan
-      var part = span._mutatingExtracting(0..<count)
-      guard memory.read(from: GuestPhysicalAddress(place), into: &part) else { return }
-      let seen = part.span
-      var at = 0
-      // Tables stand at multiples of eight at least.
-      while at + 4 <= count {
-        if seen[at] == 0x44, seen.value(4, at: at) == 0x5241_4D44,
-          read(place + UInt64(at), in: memory) != nil
-        {
-          found.append(place + UInt64(at))
-        }
-        at += 8
+      var whole = span._mutatingExtracting(0..<count + 3)
+      if !memory.read(from: GuestPhysicalAddress(place), into: &whole) {
+        // Nothing follows the last bytes.
+        var part = span._mutatingExtracting(0..<count)
+        guard memory.read(from: GuestPhysicalAddress(place), into: &part) else { return }
+        for index in count..<count + 3 { span[index] = 0 }
+      }
+      let seen = bytes.span
+      for at in 0..<count where seen[at] == 0x44 {
+        let address = place + UInt64(at)
+        guard seen.value(4, at: at) == 0x5241_4D44, !found.contains(address),
+          read(address, in: memory) != nil
+        else { continue }
+        found.append(address)
       }
       place += UInt64(count)
     }
