@@ -1,11 +1,11 @@
 # Guests of stock QEMU below `passage serve`: our device, our VT-d unit: sourced by run.
 
-# Where the device stands in the guest, and the name of the unit's option.
+# Where the device stands in the guest.
 served_device=0000:00:08.0
 
 # serve_guest [stock|pasids|faults|vfio-tests|own-iommu] [VARIANT...]: boots guests, a verdict each.
 serve_guest() {
-  local wanted=("$@") name
+  local wanted=("$@") name variant
   [[ $# -gt 0 ]] || wanted=(stock pasids faults vfio-tests own-iommu)
   case "${wanted[0]}" in
     stock | pasids | faults | vfio-tests | own-iommu) ;;
@@ -15,13 +15,14 @@ serve_guest() {
   prepare_guest
   prepare_vfio_tests
   find_passage serve
+  # Words behind stock name some of its variants.
   if [[ "${wanted[0]}" == stock && ${#wanted[@]} -gt 1 ]]; then
-    for name in "${wanted[@]:1}"; do serve_stock "$name"; done
-    exit "$failed"
+    stock_variants=("${wanted[@]:1}")
+    wanted=(stock)
   fi
   for name in "${wanted[@]}"; do
     case "$name" in
-      stock) for name in "${stock_variants[@]}"; do serve_stock "$name"; done ;;
+      stock) for variant in "${stock_variants[@]}"; do serve_stock "$variant"; done ;;
       pasids) serve_pasids ;;
       faults) serve_faults ;;
       vfio-tests) serve_vfio_tests ;;
