@@ -1,6 +1,6 @@
+import Hardware
 import HostABI
 import HostSystem
-import Hardware
 import IOMMU
 import LogText
 import SoftHost
