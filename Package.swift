@@ -196,10 +196,9 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "LogText",
-        "PCIe", "Passthrough", "Placement", "Serving", "SoftHost", "TestSupport", "VFIOUser",
-        "VirtualIOMMU", .product(name: "SystemPackage", package: "swift-system"),
-        "VirtualIOMMU",
+        "DeviceModels", "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "IOMMUClient",
+        "LogText", "PCIe", "Passthrough", "Placement", "Serving", "SoftHost", "TestSupport",
+        "VFIOUser", "VirtualIOMMU", .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
     .testTarget(
