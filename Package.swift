@@ -200,6 +200,7 @@ let package = Package(
       dependencies: [
         "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "LogText",
         "PCIe", "Passthrough", "Placement", "Serving", "SoftHost", "TestSupport", "VFIOUser",
+        "VirtualIOMMU", .product(name: "SystemPackage", package: "swift-system"),
         "VirtualIOMMU",
       ],
       swiftSettings: settings),

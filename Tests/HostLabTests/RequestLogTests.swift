@@ -1,11 +1,10 @@
-import LogText
 import HostABI
 import HostSystem
+import LogText
 import SoftHost
 import Synchronization
 import SystemPackage
 import Testing
-
 @testable import HostLab
 
 @Suite("The log of a program's requests")

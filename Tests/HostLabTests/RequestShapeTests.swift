@@ -1,8 +1,7 @@
-import LogText
 import HostABI
+import LogText
 import PCIe
 import Testing
-
 @testable import HostLab
 
 @Suite("Shapes of requests")

@@ -1,7 +1,9 @@
 #if os(Linux)
+  import ArgumentParser
   import HostSystem
   import LogText
   import Serving
+  import SystemPackage
 
   /// One run of `passage serve`: the machine, its log and status, and the VMM if there is one.
   struct ServeRun {

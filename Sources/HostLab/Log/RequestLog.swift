@@ -1,5 +1,5 @@
-package import LogText
 package import HostSystem
+package import LogText
 import Synchronization
 import SystemPackage
 

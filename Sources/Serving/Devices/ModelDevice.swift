@@ -232,19 +232,22 @@ extension ModelDevice: VTdDeviceTLB {
       case .invalid: .invalid
       case .failure: .failure
       }
+    counts.add(1, to: .pageResponses)
     model.respond(PageResponse(group: response.group, code))
     trace.note(.pageResponse(group: response.group, code: response.code), of: name)
   }
 }
 
 extension FunctionControls {
+  /// The controls that are on, in words.
+  var words: String { list.isEmpty ? "nothing" : list.joined(separator: ", ") }
+
   /// The controls that are on, as people call them.
-  var words: String {
+  var list: [String] {
     let names: [(Self, String)] = [
       (.busMaster, "bus master"), (.pasid, "PASID"), (.execute, "execute"),
-      (.privileged, "privileged"), (.ats, "ATS"), (.pageRequests, "page requests"),
+      (.privileged, "privileged"), (.ats, "ATS"), (.pageRequests, "PRI"),
     ]
-    let on = names.filter { contains($0.0) }.map(\.1)
-    return on.isEmpty ? "nothing" : on.joined(separator: ", ")
+    return names.filter { contains($0.0) }.map(\.1)
   }
 }

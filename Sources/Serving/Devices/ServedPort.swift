@@ -378,9 +378,11 @@ final class ServedPort: DevicePort {
   ) -> DMAAnswer {
     switch answer {
     case .done:
-      counts.add(1, to: .requests)
+      counts.add(1, to: isWrite ? .writes : .reads)
       counts.add(UInt64(byteCount), to: isWrite ? .writtenBytes : .readBytes)
-      if target != nil { counts.add(UInt64(byteCount), to: .writtenBytes) }
+      guard target != nil else { break }
+      counts.add(1, to: .writes)
+      counts.add(UInt64(byteCount), to: .writtenBytes)
     case .fault, .refused: counts.add(1, to: .faults)
     }
     guard trace.wantsAccesses || answer != .done else { return answer }

@@ -1,164 +1,215 @@
-package import DeviceModels
+import DeviceModels
 package import HostABI
 import HostSystem
 import Hardware
+import PCIe
 import Synchronization
 import VFIOUser
 package import VirtualIOMMU
 
 /// The devices that one guest is given, the unit in front of them, and their sockets.
-package final class ServedMachine: Sendable {
+package final class ServedMachine: ServingMachine {
   /// What stands behind one socket.
   package struct Served: Sendable {
-    /// What the operator calls it.
-    package let name: String
-    /// Where the guest is to find it.
-    package let place: GuestPlace
-    /// Its socket.
-    package let path: String
-    /// What it is, in words: "dsa", "a dump of …".
+    /// What it is called, and where the guest finds it.
+    package let slot: ServedSlot
+    /// What it is: `dsa`, `dump`, `nic`, `vfio`, `vtd`.
     package let kind: String
+    /// For the names in a log.
+    let logged: LoggedFunction
     let server: UserServer
+    let client: ServedClient
     let model: ModelDevice?
   }
 
-  /// A device that is to be served.
-  package struct Plan: Sendable {
-    package var name: String
-    package var kind: String
-    package var place: GuestPlace
-    package var model: any DeviceModel
-
-    package init(name: String, kind: String, place: GuestPlace, model: any DeviceModel) {
-      self.name = name
-      self.kind = kind
-      self.place = place
-      self.model = model
-    }
-  }
-
-  /// The devices in order.
+  /// The devices, in the order of the options.
   package let devices: [Served]
   /// The unit's function, if the guest has one.
   package let unit: (served: Served, function: UnitFunction)?
-  private let trace: any ServeTrace
+  package let plan: VMMPlan
+  private let table: (path: String, bytes: [UInt8])?
+  private let begun = ContinuousClock.now
 
   /// Makes the machine; nothing listens yet.
   ///
   /// - Parameters:
-  ///   - plans: The devices.
-  ///   - configuration: The unit in front of them; `nil` for none.
-  ///   - unitPlace: Where the guest finds the unit.
-  ///   - directory: Where the sockets go.
+  ///   - options: What is to be served.
+  ///   - kernel: Who answers for devices of the host.
   ///   - trace: Hears of what happens.
-  /// - Throws: ``ServeError``.
+  /// - Throws: ``ServeError``, ``ServeChoiceError``.
   package init(
-    _ plans: [Plan], unit configuration: VTdConfiguration?,
-    at unitPlace: GuestPlace = GuestPlace(device: 5), in directory: String,
-    trace: any ServeTrace
-  ) throws(ServeError) {
-    self.trace = trace
-    var served: [Served] = []
+    _ options: ServeOptions, kernel: any HostKernel, trace: any ServeTrace
+  ) throws {
+    let places = try ServedPlaces(options)
+    let configuration = try options.unitConfiguration()
     let shared = configuration.map { _ in ServedMemory() }
-    let routes = MessageRoutes(of: "iommu", trace: trace)
+    let routes = MessageRoutes(of: places.unit?.name ?? "iommu", trace: trace)
     var vtd: VTdUnit?
     if let configuration, let shared {
       vtd = VTdUnit(configuration, memory: shared.memory, interrupts: routes)
     }
     let translator = vtd?.makeTranslator()
-    for plan in plans {
+    var served: [Served] = []
+    for (choice, slot) in zip(options.devices, places.devices) {
       let memory = shared ?? ServedMemory()
-      let endpoint: VTdEndpoint
-      if let vtd, let translator {
-        endpoint = vtd.endpoint(at: plan.place.requester, translatedBy: translator)
-      } else {
-        endpoint = try Self.plainEndpoint(plan.place.requester, memory, routes)
-      }
-      let device = try ModelDevice(
-        plan.name, plan.model, endpoint, memory: memory, ownsMemory: shared == nil, trace: trace)
-      if let vtd {
-        do throws(HostDeviceRefusal) {
-          try vtd.addEmulated(at: plan.place.requester, name: plan.name, deviceTLB: device)
-        } catch {
-          throw .place(device: plan.name)
+      let endpoint =
+        if let vtd, let translator {
+          vtd.endpoint(at: slot.requester, translatedBy: translator)
+        } else {
+          try Self.plainEndpoint(slot, memory, routes)
         }
+      let model = try Self.model(of: choice)
+      let device = try ModelDevice(
+        slot.name, model, endpoint, memory: memory, ownsMemory: shared == nil, trace: trace)
+      do throws(HostDeviceRefusal) {
+        try vtd?.addEmulated(at: slot.requester, name: slot.name, deviceTLB: device)
+      } catch {
+        throw ServeError.place(device: slot.name)
       }
       routes.add(device.port)
-      let path = directory + "/" + plan.name + ".sock"
+      let client = ServedClient(slot.name, trace)
       served.append(
         Served(
-          name: plan.name, place: plan.place, path: path, kind: plan.kind,
-          server: UserServer(
-            path: path, device: device, observer: ServerTrace(plan.name, trace)), model: device))
+          slot: slot, kind: choice.shortName,
+          logged: LoggedFunction(
+            slot.name, at: slot.place, config: model.config,
+            kind: choice.shortName == "dsa" ? .accelerator : .other),
+          server: UserServer(path: slot.socketPath, device: device, observer: client),
+          client: client, model: device))
     }
     devices = served
-    if let vtd, let shared {
-      let function = UnitFunction("iommu", vtd, memory: shared, trace: trace)
-      let path = directory + "/iommu.sock"
+    if let vtd, let shared, let slot = places.unit {
+      let function = UnitFunction(slot.name, vtd, memory: shared, trace: trace)
+      let client = ServedClient(slot.name, trace)
       unit = (
         Served(
-          name: "iommu", place: unitPlace, path: path, kind: "VT-d unit",
-          server: UserServer(path: path, device: function, observer: ServerTrace("iommu", trace)),
-          model: nil), function
+          slot: slot, kind: "vtd",
+          logged: LoggedFunction(
+            slot.name, at: slot.place, config: UnitConfig.space, kind: .unit(vtd.configuration)),
+          server: UserServer(path: slot.socketPath, device: function, observer: client),
+          client: client, model: nil), function
+      )
+      table = (
+        options.socketDirectory + "/" + Self.tableName,
+        try Self.dmarTable(of: vtd.configuration, for: places.devices)
       )
     } else {
       unit = nil
+      table = nil
     }
+    plan = VMMPlan(
+      devices: served.map(\.slot.planned), unit: places.unit?.planned, table: table?.path)
   }
+
+  /// The file that tells a guest of the unit, in the folder of the sockets.
+  package static let tableName = "dmar.bin"
 
   /// A way to memory for a device that no unit of ours stands in front of: a unit that is never on.
   private static func plainEndpoint(
-    _ requester: RequesterID, _ memory: ServedMemory, _ routes: MessageRoutes
+    _ slot: ServedSlot, _ memory: ServedMemory, _ routes: MessageRoutes
   ) throws(ServeError) -> VTdEndpoint {
     do throws(VTdConfigurationError) {
       let unit = VTdUnit(try VTdConfiguration(), memory: memory.memory, interrupts: routes)
-      return unit.endpoint(at: requester, translatedBy: unit.makeTranslator())
+      return unit.endpoint(at: slot.requester, translatedBy: unit.makeTranslator())
     } catch {
       throw .unit(error)
     }
   }
 
-  /// Listens on all sockets, and lets the devices work.
-  ///
-  /// - Throws: ``ServeError``; then nothing listens.
-  package func start() throws(ServeError) {
+  private static func model(
+    of choice: ServedDeviceChoice
+  ) throws -> any DeviceModel {
+    switch choice.kind {
+    case .accelerator(let options): return DSADevice(options)
+    case .network:
+      let config = SampleDevice.network
+      return DumpModel(
+        config, regions: DeviceRegion.dumped(config, sizes: [0: 0x2_0000, 3: 0x4000]))
+    case .dump(let path, let sizes):
+      let bytes: [UInt8]
+      do throws(HostError) {
+        bytes = try ByteStream.bytes(of: path, limit: DumpFile.limit)
+      } catch {
+        throw ServeError.file(path: path, "\(error.errno)")
+      }
+      let all = try DumpFile.devices(in: bytes, of: path)
+      // A file may hold many functions; the address says which, or where the first one is shown.
+      guard let device = all.first(where: { $0.address == choice.place }) ?? all.first else {
+        throw ServeError.file(path: path, "no config space is in there")
+      }
+      return DumpModel(
+        device.config, regions: DeviceRegion.dumped(device.config, sizes: sizes))
+    case .vfio(let device):
+      throw ServeError.device("\(device.name)", "not served yet")
+    }
+  }
+
+  // MARK: ServingMachine
+
+  package var functions: [LoggedFunction] { all.map(\.logged) }
+
+  /// Devices and unit.
+  package var all: [Served] { devices + (unit.map { [$0.served] } ?? []) }
+
+  package func start() throws {
+    if let table { try Self.write(table.bytes, to: table.path) }
     var started: [Served] = []
     for served in all {
       do {
         try served.server.start()
       } catch {
         for other in started { other.server.stop() }
-        throw .socket(path: served.path, "\(error)")
+        throw ServeError.socket(path: served.slot.socketPath, error)
       }
       started.append(served)
       served.model?.start()
     }
   }
 
-  /// Lets all clients go, and ends the devices.
   package func stop() {
     for served in all { served.server.stop() }
     for served in all { served.model?.stop() }
+    if let table { try? Calls.removeFile(table.path) }
   }
 
-  /// Devices and unit.
-  package var all: [Served] { devices + (unit.map { [$0.served] } ?? []) }
+  private static func write(_ bytes: [UInt8], to path: String) throws(ServeError) {
+    do throws(CallFailure) {
+      let writeCreateTruncate: Int32 = 0o1101
+      let file = try Calls.open(path, flags: writeCreateTruncate, mode: 0o600)
+      defer { try? Calls.close(file) }
+      try Calls.writeAll(file, bytes)
+    } catch {
+      throw .file(path: path, ServeEvent.name(error.errno))
+    }
+  }
 
-  /// The table that tells a guest of the unit; `nil` without one.
+  package func status() -> ServeStatus {
+    let seconds = UInt64(clamping: (ContinuousClock.now - begun).components.seconds)
+    return ServeStatus(
+      seconds: seconds, devices: devices.map { $0.status(unit: unit?.function.unit) },
+      unit: unit.map { $0.function.status($0.served) })
+  }
+
+  // MARK: The table
+
+  /// The table that tells a guest of the unit.
   ///
-  /// - Parameter base: Where the registers are, if that is known.
+  /// - Parameters:
+  ///   - configuration: The unit.
+  ///   - devices: What is behind it, each by its way: nothing else of the guest is.
+  ///   - base: Where the registers are, if that is known.
   /// - Returns: The bytes.
   /// - Throws: ``ServeError``.
-  package func dmarTable(base: UInt64? = nil) throws(ServeError) -> [UInt8]? {
-    guard let unit else { return nil }
-    let configuration = unit.function.unit.configuration
+  package static func dmarTable(
+    of configuration: VTdConfiguration, for devices: [ServedSlot],
+    base: UInt64 = DMARPatch.placeholder
+  ) throws(ServeError) -> [UInt8] {
     var structures: [DMARStructure] = [
       .unit(
         DMARUnit(
-          base: base ?? DMARPatch.placeholder, byteCount: UnitConfig.byteCount,
-          scopes: devices.map(\.place.scope)))
+          base: base, byteCount: UnitConfig.byteCount, scopes: Self.unique(devices.map(\.scope))))
     ]
-    let ports = devices.filter { $0.place.port != nil }.map(\.place.scope)
+    let ports = Self.unique(devices.filter { $0.port != nil }.map(\.scope))
     if !ports.isEmpty {
       structures.append(.rootPortATS(segment: 0, allPorts: false, scopes: ports))
     }
@@ -170,36 +221,9 @@ package final class ServedMachine: Sendable {
       throw .table(error)
     }
   }
-}
 
-/// Why devices cannot be served.
-package enum ServeError: Error, CustomStringConvertible {
-  /// There is no memory for a device's regions.
-  case noMemory(device: String, LinuxErrno)
-  /// Two devices stand at one place.
-  case place(device: String)
-  /// The unit cannot be what was asked for.
-  case unit(VTdConfigurationError)
-  /// The guest cannot be told of it.
-  case table(DMARTableError)
-  /// A socket cannot be had.
-  case socket(path: String, String)
-  /// A device cannot be made, and why.
-  case device(String, String)
-  /// A file or directory cannot be used.
-  case file(path: String, String)
-
-  /// What is wrong, with which device, and what to do.
-  package var description: String {
-    switch self {
-    case .noMemory(let device, let errno):
-      "\(device): no memory for its regions (errno \(errno.rawValue))"
-    case .place(let device): "\(device): another device stands at its place; give it one with @BDF"
-    case .unit(let error): "the VT-d unit: \(error.description)"
-    case .table(let error): "the DMAR table: \(error.description)"
-    case .socket(let path, let why): "\(path): \(why)"
-    case .device(let name, let why): "\(name): \(why)"
-    case .file(let path, let why): "\(path): \(why)"
-    }
+  private static func unique(_ scopes: [DMARScope]) -> [DMARScope] {
+    var seen: Set<DMARScope> = []
+    return scopes.filter { seen.insert($0).inserted }
   }
 }

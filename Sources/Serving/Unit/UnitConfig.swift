@@ -70,6 +70,9 @@ struct UnitConfig {
     return offset == 0x30 && written.count == 4 && written.value(4, at: 0) == 0xFFFF_FFFE
   }
 
+  /// The function as the guest finds it, for the names of its registers.
+  static var space: ConfigSpace { ConfigSpace(unchecked: UnitConfig().bytes) }
+
   static func information(name: String) -> UserDeviceInformation {
     var regions = [UserDeviceInformation.Region](repeating: .init(), count: 9)
     regions[0] = .init(byteCount: byteCount, flags: [.read, .write])

@@ -140,7 +140,10 @@ package final class UnitFunction: UserDevice {
         guard count >= 4 else { return }
         unit.write(bytes.value(count, at: place), at: Int(offset) + place, size: count)
       }
-      for event in unit.takeEvents() { trace.note(.unit(event), of: name) }
+      for event in unit.takeEvents() {
+        counts.add(1, to: .events)
+        trace.note(.unit(event), of: name)
+      }
     case Int(VFIOPCI.configRegion):
       let base = state.withLock { state -> UInt64? in
         guard !state.isHidden else { return nil }

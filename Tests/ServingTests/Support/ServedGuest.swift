@@ -90,19 +90,17 @@ final class ServedGuest {
   let file: ReceivedFile
   private(set) var tail: UInt64 = 0
 
-  var device: ModelDevice { machine.devices[0].model! }
-  var function: UnitFunction { machine.unit!.function }
+  let device: ModelDevice
+  private let function: UnitFunction?
 
-  init(hasUnit: Bool = true, start: Bool = true) throws {
-    let configuration = try VTdConfiguration(features: [
-      .scalableMode, .firstStage, .secondStage, .nesting, .passThrough, .deviceTLBs, .pageRequests,
-      .supervisorRequests, .gigabytePages,
-    ])
-    machine = try ServedMachine(
-      [
-        ServedMachine.Plan(
-          name: "dsa0", kind: "dsa", place: GuestPlace(device: 8), model: DSADevice(DSAOptions()))
-      ], unit: hasUnit ? configuration : nil, in: "/nowhere", trace: trace)
+  init(hasUnit: Bool = true) throws {
+    let options = ServeOptions(
+      devices: [try ServedDeviceChoice(parsing: "dsa")],
+      unit: hasUnit ? try ServedUnitChoice(parsing: "vtd") : nil, socketDirectory: "/nowhere")
+    machine = try ServedMachine(options, kernel: NoKernel(), trace: trace)
+    let model = machine.devices[0].model
+    device = try #require(model)
+    function = machine.unit?.function
     file = ReceivedFile(owning: try Calls.makeMemoryFile(Self.byteCount))
     bytes = try AnonymousMemory(mapping: file.descriptor, byteCount: Self.byteCount)
     device.attached(to: peer)

@@ -1,6 +1,6 @@
-import LogText
 import Hardware
 import HostABI
+import LogText
 import PCIe
 
 extension CallDecoder {

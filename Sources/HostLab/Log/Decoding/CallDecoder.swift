@@ -1,6 +1,6 @@
-import LogText
 import Hardware
 import HostABI
+import LogText
 
 /// Reads calls with what the log knows.
 struct CallDecoder {

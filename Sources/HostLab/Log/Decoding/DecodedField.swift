@@ -1,5 +1,5 @@
-import LogText
 import Hardware
+import LogText
 
 /// One field of a call, read.
 struct DecodedField: Hashable, Sendable {

@@ -1,5 +1,6 @@
-import LogText
 import HostSystem
+import LogText
+
 extension LogSummary {
   /// The summary for people.
   func text(_ style: LogStyle) -> String {

@@ -1,5 +1,5 @@
-import LogText
 import Hardware
+import LogText
 
 /// The log as text: one aligned line a call, repeats folded.
 struct TextLog: Sendable {
