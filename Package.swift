@@ -116,8 +116,8 @@ let package = Package(
     .executableTarget(
       name: "passage-conformance",
       dependencies: [
-        "Conformance", "HostABI", "HostLab", "HostSystem", "Hardware", "IOMMUClient", "LinuxHost",
-        "PCIe", "Passthrough", "SoftHost", "VirtualIOMMU",
+        "Conformance", "DeviceModels", "HostABI", "HostLab", "HostSystem", "Hardware",
+        "IOMMUClient", "LinuxHost", "PCIe", "Passthrough", "SoftHost", "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -129,7 +129,9 @@ let package = Package(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "ConformanceTests",
-      dependencies: ["Conformance", "Hardware", "HostABI", "HostLab", "SoftHost"],
+      dependencies: [
+        "Conformance", "DeviceModels", "Hardware", "HostABI", "HostLab", "SoftHost",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "DeviceModelsTests",
@@ -196,9 +198,9 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "LogText",
-        "PCIe", "Passthrough", "Placement", "Serving", "SoftHost", "TestSupport", "VFIOUser",
-        "VirtualIOMMU", .product(name: "SystemPackage", package: "swift-system"),
+        "DeviceModels", "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "IOMMUClient",
+        "LogText", "PCIe", "Passthrough", "Placement", "Serving", "SoftHost", "TestSupport",
+        "VFIOUser", "VirtualIOMMU", .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
     .testTarget(

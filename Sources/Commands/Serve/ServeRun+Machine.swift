@@ -1,4 +1,5 @@
 #if os(Linux)
+  import LinuxHost
   import Serving
 
   extension ServeRun {
@@ -6,8 +7,7 @@
     static func machine(
       _ options: ServeOptions, _ trace: any ServeTrace
     ) throws -> any ServingMachine {
-      // WIRE: ServedMachine(options, kernel: LinuxKernel(), trace: trace)
-      throw ServeStatusError.silent("")
+      try ServedMachine(options, kernel: LinuxKernel(), trace: trace)
     }
   }
 #endif

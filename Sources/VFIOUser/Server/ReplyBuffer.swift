@@ -33,4 +33,10 @@ struct ReplyBuffer {
     var room = span._mutatingExtracting(start..<(start + access.count))
     try device.read(access.region, at: access.offset, into: &room)
   }
+
+  /// Writes bytes into the payload; there is room for them.
+  mutating func put(_ more: Span<UInt8>, at offset: Int) {
+    var span = bytes.mutableSpan
+    for index in more.indices { span[UserHeader.byteCount + offset + index] = more[index] }
+  }
 }

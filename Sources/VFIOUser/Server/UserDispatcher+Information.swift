@@ -63,7 +63,9 @@ extension UserDispatcher {
     }
   }
 
-  /// `VFIO_USER_DEVICE_GET_REGION_IO_FDS`: argsz, flags, index, count. There are none.
+  /// `VFIO_USER_DEVICE_GET_REGION_IO_FDS`: argsz, flags, index, count.
+  ///
+  /// There are none.
   func regionIOFiles(_ payload: Span<UInt8>) throws(Refusal) -> Int {
     _ = try room(payload, 16)
     guard payload.little(UInt32.self, at: 4) == 0, payload.little(UInt32.self, at: 12) == 0,

@@ -19,6 +19,8 @@ package final class UserDispatcher {
   let observe: @Sendable (UserServerEvent) -> Void
   var mappings = MappingTable()
   var hasVersion = false
+  /// Whether the client has let the device note what it writes.
+  var isTracking = false
   /// The reply that is being written, header included.
   var reply = ReplyBuffer()
   /// Descriptors that go with it.
@@ -37,7 +39,12 @@ package final class UserDispatcher {
 
   /// The client is gone.
   package func end() {
-    if hasVersion { device.detached() }
+    guard hasVersion else { return }
+    if isTracking {
+      try? device.migration?.trackWrites(nil, pageSize: UserLimits.migrationPageSize)
+    }
+    isTracking = false
+    device.detached()
     hasVersion = false
     mappings = MappingTable()
   }
