@@ -115,6 +115,10 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["PCIe"], path: "Tests/TestSupport",
       swiftSettings: settings),
+    // A guest's driver of a VT-d unit, for tests of what stands behind one.
+    .target(
+      name: "GuestSupport", dependencies: ["Hardware", "HostABI", "IOMMU", "VirtualIOMMU"],
+      path: "Tests/GuestSupport", swiftSettings: settings),
     .testTarget(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
     .testTarget(
@@ -175,6 +179,7 @@ let package = Package(
     .testTarget(
       name: "PassthroughTests",
       dependencies: [
+        "GuestSupport",
         "HostABI", "HostSystem", "Hardware", "IOMMU", "IOMMUClient", "PCIe", "Passthrough",
         "Placement", "SoftHost", "TestSupport", "VirtualIOMMU",
       ],
@@ -186,7 +191,8 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "DeviceModels", "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "IOMMUClient",
+        "DeviceModels", "GuestSupport", "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU",
+        "IOMMUClient",
         "PCIe",
         "Passthrough", "Placement", "Serving", "SoftHost", "TestSupport", "VFIOUser",
         "VirtualIOMMU",
