@@ -156,7 +156,7 @@ package final class UserDispatcher {
     case .regionIOFiles: return try regionIOFiles(payload)
     case .interruptInfo: return try interruptInfo(payload)
     case .setInterrupts: return try setInterrupts(payload, files)
-    case .reset: return try reset()
+    case .reset: return try reset(payload)
     case .dirtyPages: return try dirtyPages(payload)
     case .feature: return try feature(payload)
     case .readMigrationData: return try readMigrationData(payload)
@@ -165,7 +165,8 @@ package final class UserDispatcher {
     }
   }
 
-  private func reset() throws(Refusal) -> Int {
+  private func reset(_ payload: Span<UInt8>) throws(Refusal) -> Int {
+    guard payload.count == 0 else { throw Refusal(.EINVAL, "a reset has no fields") }
     do throws(LinuxErrno) { try device.reset() } catch { throw Refusal(device: error) }
     return 0
   }

@@ -145,6 +145,9 @@ package final class RequestTable: Sendable {
     }
   }
 
+  /// Whether no answer comes any more.
+  var isOver: Bool { state.withLock { $0.isOver } }
+
   /// No answer comes any more: whoever waits wakes.
   func close() {
     state.withLock { state in

@@ -49,7 +49,7 @@ package final class Requester: Sendable {
       throw .EIO
     }
     guard let reply = table.wait(request, milliseconds: milliseconds) else {
-      onTimeout(command)
+      if !table.isOver { onTimeout(command) }
       throw .EIO
     }
     guard !reply.header.hasError else {
