@@ -62,14 +62,19 @@ package final class UserDispatcher {
     switch header.type {
     case 0: return answer(header, payload, files)
     case 1:
-      take(header, payload, files)
+      note(peer.requester.table.complete(header, payload, files), header)
       return .goOn
     default: return .disconnect("a message is neither a command nor a reply")
     }
   }
 
-  private func take(_ header: UserHeader, _ payload: Span<UInt8>, _ files: [ReceivedFile]) {
-    switch peer.requester.table.complete(header, payload, files) {
+  /// Takes a reply; as ``handle(_:_:_:)`` does, but without a copy of a large one.
+  func take(_ header: UserHeader, _ reader: inout MessageReader, _ files: [ReceivedFile]) {
+    note(peer.requester.table.complete(header, &reader, files), header)
+  }
+
+  private func note(_ outcome: RequestTable.Outcome, _ header: UserHeader) {
+    switch outcome {
     case .delivered, .done: break
     case .refused(let command, let errno):
       observe(
