@@ -1,7 +1,7 @@
-package import HostABI
+import HostABI
 
 /// A stream of bytes with descriptors in both directions.
-package protocol Channel: AnyObject, Sendable {
+protocol Channel: AnyObject, Sendable {
   /// Waits for bytes.
   ///
   /// - Parameters:
@@ -38,7 +38,7 @@ package protocol Channel: AnyObject, Sendable {
 
 extension Channel {
   /// Sends bytes without waiting, as above.
-  package func send(
+  func send(
     _ bytes: Span<UInt8>, _ files: [ReceivedFile]
   ) throws(LinuxErrno) -> Int { try send(bytes, Span(), files) }
 }

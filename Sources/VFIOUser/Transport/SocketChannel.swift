@@ -1,14 +1,14 @@
-package import HostABI
+import HostABI
 import HostSystem
 
 /// A channel over a stream socket.
-package final class SocketChannel: Channel {
+final class SocketChannel: Channel {
   private let socket: ReceivedFile
 
   /// Takes a connected socket over.
-  package init(_ socket: ReceivedFile) { self.socket = socket }
+  init(_ socket: ReceivedFile) { self.socket = socket }
 
-  package func receive(
+  func receive(
     into buffer: inout [UInt8], at offset: Int, files: inout [ReceivedFile]
   ) throws(LinuxErrno) -> (byteCount: Int, isCut: Bool) {
     // Empty arrays own no memory; one is made only when descriptors come.
@@ -23,7 +23,7 @@ package final class SocketChannel: Channel {
     }
   }
 
-  package func send(
+  func send(
     _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ files: [ReceivedFile]
   ) throws(LinuxErrno) -> Int {
     do throws(CallFailure) {
@@ -37,7 +37,7 @@ package final class SocketChannel: Channel {
     }
   }
 
-  package func waitForRoom(milliseconds: Int64) -> Bool {
+  func waitForRoom(milliseconds: Int64) -> Bool {
     let canBeWritten: Int16 = 4
     let events = try? Calls.wait(
       socket.descriptor, for: canBeWritten, milliseconds: milliseconds)
@@ -45,5 +45,5 @@ package final class SocketChannel: Channel {
     return events.map { $0 != 0 } ?? true
   }
 
-  package func shutDown() { Calls.shutDown(socket.descriptor) }
+  func shutDown() { Calls.shutDown(socket.descriptor) }
 }
