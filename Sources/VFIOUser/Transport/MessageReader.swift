@@ -1,13 +1,13 @@
-package import HostABI
+import HostABI
 import Hardware
 
 /// Cuts a stream into messages.
 ///
 /// As many bytes are taken at once as are there, so a message usually costs one receive. The buffer
 /// stays, and grows only for messages that are larger than any before.
-package struct MessageReader: ~Copyable {
+struct MessageReader: ~Copyable {
   /// Why there is no message.
-  package enum Stop: Error {
+  enum Stop: Error {
     /// The peer closed the stream between two messages.
     case end
     /// The peer closed the stream within a message.
@@ -33,7 +33,7 @@ package struct MessageReader: ~Copyable {
   private var lent = 0
 
   /// Makes a reader that has read nothing.
-  package init() { buffer = [UInt8](repeating: 0, count: Self.startSize) }
+  init() { buffer = [UInt8](repeating: 0, count: Self.startSize) }
 
   /// Waits for a message.
   ///
@@ -42,7 +42,7 @@ package struct MessageReader: ~Copyable {
   ///   - files: Gets the descriptors that came with the message.
   /// - Returns: The message's header; its payload is ``payload`` until the next call.
   /// - Throws: ``Stop``.
-  package mutating func next(
+  mutating func next(
     from channel: any Channel, files: inout [ReceivedFile]
   ) throws(Stop) -> UserHeader {
     drop()
@@ -64,7 +64,7 @@ package struct MessageReader: ~Copyable {
   }
 
   /// The bytes behind the header of the message that ``next(from:files:)`` found.
-  package var payload: Span<UInt8> {
+  var payload: Span<UInt8> {
     @_lifetime(borrow self)
     get { buffer.span.extracting((first + min(lent, UserHeader.byteCount))..<(first + lent)) }
   }
@@ -100,7 +100,8 @@ package struct MessageReader: ~Copyable {
   /// Sees to it that a message of so many bytes fits, and that there is room to read at all.
   private mutating func makeRoom(_ needed: Int) {
     if first > 0, buffer.count - first < needed || end == buffer.count {
-      for index in first..<end { buffer[index - first] = buffer[index] }
+      buffer.removeSubrange(0..<first)
+      buffer += repeatElement(0, count: first)
       end -= first
       first = 0
     }
