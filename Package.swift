@@ -75,10 +75,18 @@ let package = Package(
       name: "LinuxHost", dependencies: ["HostABI", "HostSystem"], swiftSettings: settings),
     .target(name: "IOMMUClient", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
     .target(name: "Conformance", dependencies: ["Hardware", "HostABI"], swiftSettings: settings),
+    // What all logs have in common.
+    .target(
+      name: "LogText",
+      dependencies: [
+        "Hardware", "HostSystem", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: settings),
     .target(
       name: "HostLab",
       dependencies: [
-        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "PCIe", "SoftHost",
+        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "LogText", "PCIe",
+        "SoftHost",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
@@ -88,16 +96,18 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "PCIe",
-        "Passthrough", "Placement", "VFIOUser", "VirtualIOMMU",
+        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "LogText",
+        "PCIe", "Passthrough", "Placement", "VFIOUser", "VirtualIOMMU",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
     .target(
       name: "Commands",
       dependencies: [
-        "Conformance", "HostABI", "HostLab", "Hardware", "HostSystem", "IOMMU", "IOMMUClient",
-        "LinuxHost", "PCIe", "Passthrough", "Placement", "Serving", "SoftHost", "VFIOUser",
+        "Conformance", "DeviceModels", "HostABI", "HostLab", "Hardware", "HostSystem", "IOMMU",
+        "IOMMUClient", "LinuxHost", "LogText", "PCIe", "Passthrough", "Placement", "Serving",
+        "SoftHost",
+        "VFIOUser",
         "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
@@ -106,8 +116,8 @@ let package = Package(
     .executableTarget(
       name: "passage-conformance",
       dependencies: [
-        "Conformance", "HostABI", "HostLab", "HostSystem", "Hardware", "IOMMUClient", "LinuxHost",
-        "PCIe", "Passthrough", "SoftHost", "VirtualIOMMU",
+        "Conformance", "DeviceModels", "HostABI", "HostLab", "HostSystem", "Hardware",
+        "IOMMUClient", "LinuxHost", "PCIe", "Passthrough", "SoftHost", "VirtualIOMMU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -115,11 +125,17 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["PCIe"], path: "Tests/TestSupport",
       swiftSettings: settings),
+    // A guest's driver of a VT-d unit, for tests of what stands behind one.
+    .target(
+      name: "GuestSupport", dependencies: ["Hardware", "HostABI", "IOMMU", "VirtualIOMMU"],
+      path: "Tests/GuestSupport", swiftSettings: settings),
     .testTarget(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "ConformanceTests",
-      dependencies: ["Conformance", "Hardware", "HostABI", "HostLab", "SoftHost"],
+      dependencies: [
+        "Conformance", "DeviceModels", "Hardware", "HostABI", "HostLab", "SoftHost",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "DeviceModelsTests",
@@ -145,8 +161,8 @@ let package = Package(
     .testTarget(
       name: "HostLabTests",
       dependencies: [
-        "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "PCIe", "SoftHost", "TestSupport",
-        "host-probe", "launch-probe", "passage",
+        "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU", "LogText", "PCIe", "SoftHost",
+        "TestSupport", "host-probe", "launch-probe", "passage",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
@@ -175,6 +191,7 @@ let package = Package(
     .testTarget(
       name: "PassthroughTests",
       dependencies: [
+        "GuestSupport",
         "HostABI", "HostSystem", "Hardware", "IOMMU", "IOMMUClient", "PCIe", "Passthrough",
         "Placement", "SoftHost", "TestSupport", "VirtualIOMMU",
       ],
@@ -186,9 +203,9 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "PCIe",
-        "Passthrough", "Placement", "Serving", "SoftHost", "TestSupport", "VFIOUser",
-        "VirtualIOMMU",
+        "DeviceModels", "GuestSupport", "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU",
+        "IOMMUClient", "LogText", "PCIe", "Passthrough", "Placement", "Serving", "SoftHost",
+        "TestSupport", "VFIOUser", "VirtualIOMMU", .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
     .testTarget(
@@ -201,8 +218,9 @@ let package = Package(
     .testTarget(
       name: "CommandsTests",
       dependencies: [
-        "Commands", "HostABI", "HostLab", "Hardware", "PCIe", "Placement", "SoftHost",
-        "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Commands", "DeviceModels", "HostABI", "HostLab", "HostSystem", "Hardware", "PCIe",
+        "Placement", "Serving", "SoftHost", "TestSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
   ]

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -130,6 +131,24 @@ int64_t clinux_fork(void) {
 int64_t clinux_execute(uint64_t path, uint64_t arguments) {
   execve((const char *)(uintptr_t)path, (char *const *)(uintptr_t)arguments, environ);
   return -(int64_t)errno;
+}
+
+int64_t clinux_spawn(uint64_t name, uint64_t arguments, uint64_t blocked_signals) {
+  posix_spawnattr_t attributes;
+  sigset_t blocked;
+  pid_t child = -1;
+  int problem = posix_spawnattr_init(&attributes);
+  if (problem != 0) return -(int64_t)problem;
+  sigemptyset(&blocked);
+  for (int signal = 1; signal <= 64; signal++) {
+    if (blocked_signals >> (signal - 1) & 1) sigaddset(&blocked, signal);
+  }
+  posix_spawnattr_setsigmask(&attributes, &blocked);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  problem = posix_spawnp(&child, (const char *)(uintptr_t)name, NULL, &attributes,
+                         (char *const *)(uintptr_t)arguments, environ);
+  posix_spawnattr_destroy(&attributes);
+  return problem != 0 ? -(int64_t)problem : child;
 }
 
 const int32_t clinux_mkdirat = SYS_mkdirat, clinux_symlinkat = SYS_symlinkat,

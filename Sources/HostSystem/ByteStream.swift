@@ -59,4 +59,23 @@ public struct ByteStream: ~Copyable {
     body(buffer.span.extracting(0..<count))
     return true
   }
+
+  /// All bytes of a file.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - limit: Reading ends with the piece in which this many are reached.
+  /// - Returns: Its bytes.
+  /// - Throws: ``HostError`` when it cannot be read.
+  public static func bytes(of path: String, limit: Int) throws(HostError) -> [UInt8] {
+    var stream = try ByteStream(path: path)
+    var bytes: [UInt8] = []
+    while bytes.count < limit {
+      let more = try stream.next { chunk in
+        for index in 0..<chunk.count { bytes.append(chunk[index]) }
+      }
+      guard more else { break }
+    }
+    return bytes
+  }
 }

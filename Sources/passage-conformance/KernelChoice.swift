@@ -1,4 +1,5 @@
 import ArgumentParser
+import DeviceModels
 import HostABI
 import HostLab
 import LinuxHost

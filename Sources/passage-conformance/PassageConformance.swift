@@ -52,8 +52,8 @@ struct PassageConformance: ParsableCommand {
     if engine, realise || !runsCases || list || json || verbose || filter != nil {
       throw ValidationError("--engine takes only a kernel, --device and --pasids")
     }
-    if engine, !(2...1000).contains(pasids) {
-      throw ValidationError("--pasids takes a number from 2 to 1000")
+    if engine, !(1...1000).contains(pasids) {
+      throw ValidationError("--pasids takes a number from 1 to 1000")
     }
     if choice.kernel, choice.user { throw ValidationError("--user goes with --soft") }
   }

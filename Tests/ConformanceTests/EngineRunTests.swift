@@ -1,4 +1,5 @@
 import Conformance
+import DeviceModels
 import HostABI
 import HostLab
 import SoftHost

@@ -1,4 +1,5 @@
 import HostABI
+import LogText
 import PCIe
 import Testing
 

@@ -1,5 +1,6 @@
 import HostABI
 import HostSystem
+import LogText
 import SoftHost
 
 @testable import HostLab

@@ -4,6 +4,8 @@
 # guest's memory, files for the guest's /modules, and how often it boots before it goes off.
 launcher=()
 image='' kernel_options='hugepages=128' memory=2G modules='' boots=1
+# What serve-guest changes besides: processors, and options of the machine, such as its firmware.
+processors=2 hardware_options=()
 
 # boot PROGRAM ARGS...: runs it in the guest and exits with its exit code.
 boot() {
@@ -39,7 +41,8 @@ boot() {
     "$system/usr/bin/qemu-system-x86_64" \
     -L "$system/usr/share/seabios" -L "$system/usr/share/qemu" \
     -nodefaults -no-user-config -display none -monitor none "${again[@]}" \
-    -accel tcg,thread=multi -cpu max -smp 2 -m "$memory" "${hardware[@]}" \
+    -accel tcg,thread=multi -cpu max -smp "$processors" -m "$memory" \
+    ${hardware[@]+"${hardware[@]}"} ${hardware_options[@]+"${hardware_options[@]}"} \
     -kernel "${image:-$kernel/bzImage}" -initrd "$work/initrd" \
     -append "${always[*]} $kernel_options $iommu_args $kernel_args" \
     -serial "file:$work/serial" \
@@ -157,9 +160,14 @@ choose_machine() {
       hardware+=(-device "$(vtd),scalable-mode=on,fsts=on,svm=on,pasid-bits=20")
       iommu_args='intel_iommu=on,sm_on'
       ;;
+    # Machine, unit and what the kernel needs for it come from `passage serve`.
+    serve)
+      hardware=()
+      iommu_args=''
+      ;;
     *) fail "no machine is named $machine" ;;
   esac
-  [[ "$machine" == host ]] || hardware+=(
+  [[ "$machine" == host || "$machine" == serve ]] || hardware+=(
     # Endpoints below root ports of their own: each has an IOMMU group to itself.
     -device pcie-root-port,id=port1,chassis=1,addr=4
     -device pcie-root-port,id=port2,chassis=2,addr=5

@@ -3,8 +3,9 @@
 # Where the device is that all of these use.
 host_device=0000:6a:01.0
 
-# Sets passage to the program: $PASSAGE, or one built from this clone.
+# find_passage [COMMAND]: sets passage to the program: $PASSAGE, or one built from this clone.
 find_passage() {
+  local wanted="${1:-host}"
   passage="${PASSAGE:-}"
   if [[ -z "$passage" ]]; then
     local built=(-c release --product passage --package-path "$project"
@@ -13,7 +14,7 @@ find_passage() {
     passage="$(swift build "${built[@]}" --show-bin-path)/passage"
   fi
   [[ -x "$passage" ]] || fail "no program $passage"
-  "$passage" help host >/dev/null 2>&1 || fail "$passage has no host command"
+  "$passage" help "$wanted" >/dev/null 2>&1 || fail "$passage has no $wanted command"
 }
 
 # verdict NAME PASS|FAIL TEXT: the line that a run ends with; a failure counts.

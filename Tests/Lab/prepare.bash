@@ -8,6 +8,7 @@
 #   guest-HASH    what guests of stock VMMs run: Debian's cloud kernel, pciutils; and libuuid
 #   vfio-HASH     the kernel's VFIO self-tests
 #   arm-HASH      QEMU for arm64
+#   firmware-HASH OVMF
 
 # Count up when a step below changes in a way that the hashes do not see.
 recipe=1
@@ -22,6 +23,7 @@ packages=(
 # Unpacked beside that Debian, not into it, so that they can change without building all again.
 guest_packages=(linux-image-cloud-amd64 pciutils uuid-dev)
 arm_packages=(qemu-system-arm)
+firmware_packages=(ovmf)
 
 # hash WORD...: a short name for these words.
 hash() { printf '%s\n' "$@" | sha256sum | cut -c1-16; }
@@ -167,6 +169,15 @@ prepare_guest() {
 prepare_arm() {
   arm="$cache/arm-$(hash "$recipe" "$suite" "${arm_packages[@]}")"
   [[ -d "$arm" ]] || locked make_files "$arm" "${arm_packages[@]}"
+}
+
+# Sets firmware to a folder that exists, or no_firmware to why there is none, and fails.
+prepare_firmware() {
+  firmware="$cache/firmware-$(hash "$recipe" "$suite" "${firmware_packages[@]}")"
+  [[ -d "$firmware" ]] && return
+  # In a shell of its own, since what cannot be made ends that.
+  no_firmware="$( (locked make_files "$firmware" "${firmware_packages[@]}") 2>&1 | tail -n 1)"
+  [[ -d "$firmware" ]]
 }
 
 # make_files FOLDER PACKAGE...: the files of packages and of what they depend on.

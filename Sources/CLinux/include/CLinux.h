@@ -71,6 +71,13 @@ int64_t clinux_fork(void);
  * number below zero. Both are addresses: of a C string, and of the array of such that ends with 0.
  */
 int64_t clinux_execute(uint64_t path, uint64_t arguments);
+
+/*
+ * Starts a program in a new process, from a process that may have threads; the name is looked up in
+ * PATH. Both are addresses, as above; the signals of the mask are blocked in the program, and no
+ * others. Answers the process, or an error number below zero; a program that cannot be run is one.
+ */
+int64_t clinux_spawn(uint64_t name, uint64_t arguments, uint64_t blocked_signals);
 #endif
 
 #endif

@@ -10,7 +10,8 @@ public struct Passage: ParsableCommand {
     abstract: "PASIDs for virtual machines: the whole path in software, and where a vPASID can go.",
     version: "0.1.0",
     subcommands: [
-      HostCommand.self, LabCommand.self, InspectCommand.self, SurveyCommand.self, PlanCommand.self,
+      HostCommand.self, ServeCommand.self, LabCommand.self, InspectCommand.self, SurveyCommand.self,
+      PlanCommand.self,
       BuiltInDriver.self,
     ])
 

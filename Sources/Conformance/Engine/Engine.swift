@@ -67,6 +67,9 @@ struct Engine {
     }
   }
 
+  /// Whether a queue may let descriptors wait for missing pages.
+  var mayBlock: Bool { generalCapabilities & 1 != 0 }
+
   private var io: Registers { Registers(device: device, scratch: scratch, base: registers) }
 
   /// Switches memory accesses and bus mastering on, which a reset switches off.

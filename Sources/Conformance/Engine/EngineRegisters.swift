@@ -36,12 +36,14 @@ struct QueueConfiguration: Hashable {
   var requests: Requests
   /// Entries of the device's storage that it takes.
   var size: UInt32
+  /// Whether descriptors may wait for pages that are missing.
+  var mayBlock = false
 
   /// The first 16 of its bytes as the device has them; the others are zeros.
   ///
   /// The queue gets the device's limits, which the general capabilities tell, unchanged.
   func dwords(_ generalCapabilities: UInt64) -> [UInt32] {
-    let priority: UInt32 = 1 << 4
+    let priority: UInt32 = 1 << 4 | (mayBlock ? 1 << 1 : 0)
     let mode: UInt32 =
       switch requests {
       case .plain: 1

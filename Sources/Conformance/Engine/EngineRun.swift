@@ -9,6 +9,8 @@ package struct EngineRun {
     case held
     /// What was not.
     case failed([String])
+    /// The host lacks what the step is about.
+    case lacked(String)
   }
 
   /// What the device is.
@@ -23,7 +25,7 @@ package struct EngineRun {
   /// - Parameters:
   ///   - kernel: The kernel.
   ///   - paths: Nodes of VFIO devices.
-  ///   - pasidCount: How many PASIDs are attached, each to its own space; at least 2.
+  ///   - pasidCount: How many PASIDs are attached, each to its own space; at least 1.
   ///   - report: Called with a line for the device, and for each step.
   /// - Throws: A text that says why there is no engine to try.
   package init(
@@ -49,37 +51,48 @@ package struct EngineRun {
     for step in EngineStep.all {
       let before = bench.differences.count
       var isOver = false
+      var lacking: String?
       do {
         try step.body(trial)
+      } catch EngineFailure.lacks(let what) {
+        lacking = what
       } catch {
         bench.differ("\(bench.lastRequest): unexpected \(error)")
         isOver = true
       }
       let differences = Array(bench.differences[before...])
-      let outcome: Outcome = differences.isEmpty ? .held : .failed(differences)
+      let outcome: Outcome =
+        if !differences.isEmpty {
+          .failed(differences)
+        } else if let lacking {
+          .lacked(lacking)
+        } else {
+          .held
+        }
       results.append((step, outcome))
       report(Self.text(step, outcome))
       if isOver { break }
     }
   }
 
-  /// Whether all steps were gone, and held.
+  /// Whether all steps were gone, and all held that the host has what they need for.
   package var isGood: Bool {
-    results.count == EngineStep.all.count && heldCount == results.count
+    results.count == EngineStep.all.count
+      && results.allSatisfy { if case .failed = $0.outcome { false } else { true } }
   }
 
   /// The line that ends a run.
   package var closingLine: String {
-    "engine: \(heldCount) of \(EngineStep.all.count) statements hold"
-  }
-
-  private var heldCount: Int {
-    results.count { if case .held = $0.outcome { true } else { false } }
+    let held = results.count { if case .held = $0.outcome { true } else { false } }
+    let lacked = results.count { if case .lacked = $0.outcome { true } else { false } }
+    return "engine: \(held) of \(EngineStep.all.count - lacked) statements hold"
+      + (lacked == 0 ? "" : ", \(lacked) not tried")
   }
 
   private static func text(_ step: EngineStep, _ outcome: Outcome) -> String {
     switch outcome {
     case .held: "holds    \(step.name)"
+    case .lacked(let what): "lacks    \(step.name): the device has no \(what)"
     case .failed(let differences):
       "FAILED   \(step.name)" + differences.map { "\n         \($0)" }.joined()
     }

@@ -20,28 +20,57 @@ struct EngineSpace {
   /// The three pieces, one behind the other.
   private let memory: UInt64
   private let context: Context
+  /// The tables of this program's own, if the space has some above the host's.
+  private let stage: EngineStage?
 
-  /// Makes memory, an address space that maps it, and a table that PASIDs may have.
-  init(_ name: String, in context: Context, for device: UInt32) throws {
+  /// Makes memory, an address space that maps it, and a table that PASIDs may have; a fault queue
+  /// of 0 is none.
+  init(
+    _ name: String, in context: Context, for device: UInt32, faultQueue: UInt32 = 0
+  ) throws(LinuxErrno) {
+    self.name = name
+    self.context = context
+    stage = nil
+    memory = try context.bench.memory(3 * Self.pieceSize)
+    ioas = try context.ioas()
+    let flags: HWPTFlags = faultQueue == 0 ? .pasid : [.pasid, .faultIDValid]
+    table = try context.hwpt(device, on: ioas, flags, fault: faultQueue)
+    for piece in 0..<3 { try map(piece) }
+  }
+
+  /// Makes memory, and tables of this program's own that map it, nested on a table of the host's;
+  /// a fault queue of 0 is none.
+  init(
+    nested name: String, in context: Context, for device: UInt32, faultQueue: UInt32 = 0
+  ) throws(LinuxErrno) {
     self.name = name
     self.context = context
     memory = try context.bench.memory(3 * Self.pieceSize)
-    ioas = try context.ioas()
-    table = try context.hwpt(device, on: ioas, .pasid)
+    let stage = try EngineStage(
+      in: context, for: device, over: memory, 3 * Self.pieceSize, faultQueue: faultQueue)
+    self.stage = stage
+    ioas = stage.ioas
+    table = stage.table
     for piece in 0..<3 { try map(piece) }
   }
 
   private static let addresses = [source, destination, record]
 
-  private func map(_ piece: Int) throws {
-    let address = memory + UInt64(piece * Self.pieceSize)
-    try context.map(ioas, address, UInt64(Self.pieceSize), at: Self.addresses[piece])
+  private func map(_ piece: Int) throws(LinuxErrno) {
+    let offset = UInt64(piece * Self.pieceSize)
+    if let stage {
+      try stage.set(Self.addresses[piece], Self.pieceSize, to: offset)
+    } else {
+      try context.map(ioas, memory + offset, UInt64(Self.pieceSize), at: Self.addresses[piece])
+    }
   }
 
   /// Takes the source away from the device, or gives it back.
-  func mapSource(_ isMapped: Bool) throws {
+  func mapSource(_ isMapped: Bool) throws(LinuxErrno) {
     if isMapped {
       try map(0)
+    } else if let stage {
+      try stage.set(Self.source, Self.pieceSize, to: nil)
     } else {
       try context.unmap(ioas, Self.source, UInt64(Self.pieceSize))
     }

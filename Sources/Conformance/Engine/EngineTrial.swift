@@ -36,6 +36,8 @@ final class EngineTrial {
   private var retired: [EngineSpace] = []
   /// PASIDs of the run, in order; the last one is the largest of all.
   let pasids: [UInt32]
+  /// Those that every step looks at: all, or of very many the first, the last and some between.
+  let sample: [UInt32]
   /// A PASID that is never attached.
   let absent: UInt32
 
@@ -53,6 +55,7 @@ final class EngineTrial {
       throw EngineFailure.lacks("\(pasidCount) PASIDs, its width is \(pasidWidth) bits")
     }
     pasids = (1..<UInt32(pasidCount)).map { $0 } + [(1 << UInt32(pasidWidth)) - 1]
+    sample = Self.sample(of: pasids)
     absent = UInt32(pasidCount)
     plain = try EngineSpace("no PASID", in: context, for: deviceID)
     spare = try EngineSpace("spare", in: context, for: deviceID)
@@ -72,7 +75,7 @@ final class EngineTrial {
     try engine.configure([
       QueueConfiguration(requests: .plain, size: size),
       QueueConfiguration(requests: .pasid(pasids[0]), size: size),
-      QueueConfiguration(requests: .descriptors, size: size),
+      QueueConfiguration(requests: .descriptors, size: size, mayBlock: engine.mayBlock),
     ])
   }
 
@@ -83,7 +86,7 @@ final class EngineTrial {
   }
 
   /// Attaches a PASID, or moves it if it is attached.
-  func attach(_ pasid: UInt32, to space: EngineSpace) throws {
+  func attach(_ pasid: UInt32, to space: EngineSpace) throws(LinuxErrno) {
     try device.attach(space.table, pasid: pasid)
     retire(pasid)
     spaces[pasid] = space
@@ -100,8 +103,24 @@ final class EngineTrial {
     retired.append(space)
   }
 
-  private var everySpace: [EngineSpace] {
-    [plain, spare] + retired + pasids.compactMap { spaces[$0] }
+  private static func sample(of pasids: [UInt32]) -> [UInt32] {
+    let most = 32
+    guard pasids.count > most else { return pasids }
+    let last = pasids.count - 1
+    return (0..<most).map { pasids[$0 * last / (most - 1)] }
+  }
+
+  /// The spaces that a request of one may go to by mistake: all that steps look at, the neighbours
+  /// among the others, and the one itself.
+  private func watched(with used: EngineSpace?) -> [EngineSpace] {
+    var watched = [plain, spare] + retired.suffix(8) + sample.compactMap { spaces[$0] }
+    if let used, !watched.contains(where: { $0.table == used.table }) {
+      let index = pasids.firstIndex { spaces[$0]?.table == used.table } ?? 0
+      let near = pasids[max(0, index - 1)..<min(pasids.count, index + 2)]
+      watched = [plain, spare] + near.compactMap { spaces[$0] }
+    }
+    if let used, !watched.contains(where: { $0.table == used.table }) { watched.append(used) }
+    return watched
   }
 
   /// Lets the engine copy, and waits for what comes of it.
@@ -110,14 +129,19 @@ final class EngineTrial {
   func copy(
     _ queue: Int, pasid: UInt32 = 0, in space: EngineSpace?,
     from source: UInt64 = EngineSpace.source, to destination: UInt64 = EngineSpace.destination,
-    byteCount: Int = EngineSpace.pieceSize, vector: UInt16? = nil
+    byteCount: Int = EngineSpace.pieceSize, vector: UInt16? = nil, blocks: Bool = false
   ) throws -> Outcome {
     round += 1
-    for space in everySpace { try space.prepare(round: round) }
+    for space in watched(with: space) { try space.prepare(round: round) }
     let descriptor = WorkDescriptor(
       operation: .move, pasid: pasid, record: EngineSpace.record, source: source,
-      destination: destination, byteCount: UInt32(byteCount), vector: vector)
+      destination: destination, byteCount: UInt32(byteCount), vector: vector, blocks: blocks)
     try engine.submit(descriptor, to: queue)
+    return blocks ? .silence : try outcome(in: space)
+  }
+
+  /// Waits for what comes of a copy.
+  func outcome(in space: EngineSpace?) throws -> Outcome {
     for _ in 0..<5000 {
       for _ in 0..<20 {
         guard let record = try space?.record(), record.status != 0 else { continue }
@@ -135,7 +159,11 @@ final class EngineTrial {
   func expectCopy(
     _ queue: Int, pasid: UInt32 = 0, in space: EngineSpace, vector: UInt16? = nil
   ) throws {
-    let outcome = try copy(queue, pasid: pasid, in: space, vector: vector)
+    try expectSuccess(try copy(queue, pasid: pasid, in: space, vector: vector), in: space)
+  }
+
+  /// Expects that the last copy ended well, and moved the bytes of one space and of no other.
+  func expectSuccess(_ outcome: Outcome, in space: EngineSpace) throws {
     if case .record(let record) = outcome, record.isSuccess {
     } else {
       bench.differ("\(space.name): expected success, got \(outcome)")
@@ -180,7 +208,7 @@ final class EngineTrial {
   }
 
   private func expectUntouched(but used: EngineSpace?) throws {
-    for space in everySpace where space.table != used?.table {
+    for space in watched(with: used) where space.table != used?.table {
       let written = try space.copied().count
       bench.equal(written, 0, "bytes written to the memory of \(space.name)")
       bench.equal(try space.record().status, 0, "status written to the memory of \(space.name)")

@@ -14,12 +14,15 @@ struct WorkDescriptor: Hashable {
   var byteCount: UInt32 = 0
   /// The MSI-X vector that tells of the completion; `nil` for none.
   var vector: UInt16?
+  /// Whether the engine asks for pages that are missing, and waits for them.
+  var blocks = false
 
   /// The bytes of the portal.
   ///
   /// The flags ask for a completion record at a valid address, and perhaps for an interrupt.
   var bytes: [UInt8] {
-    let flags: UInt32 = 1 << 2 | 1 << 3 | (vector == nil ? 0 : 1 << 4)
+    let flags: UInt32 =
+      1 << 2 | 1 << 3 | (blocks ? 1 << 1 : 0) | (vector == nil ? 0 : 1 << 4)
     let head = pasid.littleEndianBytes + (flags | operation.rawValue << 24).littleEndianBytes
     let addresses = [record, source, destination].flatMap(\.littleEndianBytes)
     let tail = byteCount.littleEndianBytes + (vector ?? 0).littleEndianBytes
@@ -45,10 +48,11 @@ struct CompletionRecord: Hashable {
 
   var isSuccess: Bool { status == 1 }
 
-  /// A page that was not there, or a translation that failed; whether it was for writing.
+  /// A page that was not there or was refused, or a translation that failed; whether it was for
+  /// writing.
   var fault: (isWrite: Bool, address: UInt64)? {
     switch status & 0x7F {
-    case 0x03, 0x22: (status & 0x80 != 0, faultAddress)
+    case 0x03, 0x04, 0x22: (status & 0x80 != 0, faultAddress)
     default: nil
     }
   }

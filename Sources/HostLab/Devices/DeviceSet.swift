@@ -1,6 +1,6 @@
+package import DeviceModels
 package import PCIe
 package import SoftHost
-import DeviceModels
 
 /// The devices of a host: descriptions for SoftHost, and the models that stand behind them.
 ///

@@ -1,3 +1,5 @@
+import LogText
+
 /// Turns what happened into lines: decodes, learns, counts and folds, in the order of arrival.
 struct LogWriter: Sendable {
   /// How a log is written.

@@ -1,4 +1,5 @@
 package import HostSystem
+package import LogText
 import Synchronization
 import SystemPackage
 
@@ -139,48 +140,10 @@ extension RequestLog {
   package convenience init(
     path: String, devices: [LogDevice], isJSON: Bool, showsAll: Bool
   ) throws(HostError) {
-    let isTerminal =
-      path == "-" && Terminal.showsProgress && Terminal.environment("NO_COLOR") == nil
-      && Terminal.environment("TERM") != "dumb"
-    let file: LogFile = path == "-" ? LogFile(.standardError, path) : try LogFile(making: path)
+    let file = try LogFile(path)
     self.init(
       devices: devices,
-      format: isJSON ? .json : .text(LogStyle(isColored: isTerminal, showsAll: showsAll))
+      format: isJSON ? .json : .text(LogStyle(isColored: file.wantsColor, showsAll: showsAll))
     ) { bytes throws(HostError) in try file.write(bytes) }
-  }
-}
-
-/// The file of a log; it is closed with its last user.
-private final class LogFile: Sendable {
-  private let descriptor: FileDescriptor
-  private let path: String
-
-  init(_ descriptor: FileDescriptor, _ path: String) {
-    self.descriptor = descriptor
-    self.path = path
-  }
-
-  /// Makes a file, which the supervised program does not inherit.
-  convenience init(making path: String) throws(HostError) {
-    do {
-      self.init(
-        try FileDescriptor.open(
-          FilePath(path), .writeOnly, options: [.create, .truncate, .closeOnExec],
-          permissions: [.ownerReadWrite, .groupRead, .otherRead]), path)
-    } catch let error as Errno {
-      throw HostError(path: path, operation: .open, errno: error)
-    } catch {
-      throw HostError(path: path, operation: .open, errno: .ioError)
-    }
-  }
-
-  deinit { if descriptor != .standardError { try? descriptor.close() } }
-
-  func write(_ bytes: [UInt8]) throws(HostError) {
-    do { _ = try descriptor.writeAll(bytes) } catch let error as Errno {
-      throw HostError(path: path, operation: .write, errno: error)
-    } catch {
-      throw HostError(path: path, operation: .write, errno: .ioError)
-    }
   }
 }

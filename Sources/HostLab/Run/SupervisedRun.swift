@@ -1,7 +1,9 @@
 #if os(Linux)
+  import DeviceModels
   import HostABI
   import HostSystem
   import IOMMU
+  import LogText
   import PCIe
   import SoftHost
 
@@ -91,17 +93,6 @@
       }
       if let problem = log?.finish() { HostRun.complain("the log: \(problem)") }
       return end.status
-    }
-  }
-
-  /// Time since the program's start.
-  struct RunClock: Sendable {
-    private let start = ContinuousClock.now
-
-    /// Nanoseconds.
-    var nanoseconds: UInt64 {
-      let (seconds, attoseconds) = (ContinuousClock.now - start).components
-      return UInt64(seconds) &* 1_000_000_000 &+ UInt64(attoseconds) / 1_000_000_000
     }
   }
 

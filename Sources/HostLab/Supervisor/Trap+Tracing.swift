@@ -1,7 +1,8 @@
+import Hardware
 import HostABI
 import HostSystem
-import Hardware
 import IOMMU
+import LogText
 import SoftHost
 
 /// Calls that the log sees, and that may be made to fail.

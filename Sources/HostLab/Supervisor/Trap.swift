@@ -1,5 +1,6 @@
 import HostABI
 import HostSystem
+import LogText
 import PCIe
 import SoftHost
 import Synchronization

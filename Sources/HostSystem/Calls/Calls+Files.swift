@@ -32,6 +32,14 @@
       return Int32(truncatingIfNeeded: result)
     }
 
+    /// Lets no read or write of an open file wait, whoever else has it.
+    package static func neverWait(_ descriptor: Int32) throws(CallFailure) {
+      let (getFlags, setFlags, nonBlocking): (UInt64, UInt64, Int64) = (3, 4, 0x800)
+      let flags = try make(clinux_fcntl, descriptor.register, getFlags)
+      _ = try make(
+        clinux_fcntl, descriptor.register, setFlags, UInt64(bitPattern: flags | nonBlocking))
+    }
+
     /// Carries out a request once.
     package static func ioctl(
       _ descriptor: Int32, _ request: UInt32, _ argument: UInt64

@@ -89,6 +89,14 @@
       }
     }
 
+    /// Removes an empty folder.
+    package static func removeFolder(_ path: String) throws(CallFailure) {
+      let folder: UInt64 = 0x200
+      _ = try withText(path) { text throws(CallFailure) in
+        try make(clinux_unlinkat, currentFolder, text, folder)
+      }
+    }
+
     /// Makes a symbolic link that says `target`.
     package static func makeLink(_ path: String, to target: String) throws(CallFailure) {
       _ = try withText(path) { text throws(CallFailure) in

@@ -20,26 +20,57 @@
 
     /// Becomes the program at a path; returns only the reason why not.
     package static func execute(_ path: String, _ arguments: [String]) -> CallFailure {
+      do {
+        let result = try withProgram(path, arguments) { clinux_execute($0, $1) }
+        return CallFailure(errno: Int32(truncatingIfNeeded: -result))
+      } catch {
+        return error
+      }
+    }
+
+    /// Starts a program as a child; from a process that may have threads.
+    ///
+    /// - Parameters:
+    ///   - arguments: The program, looked up in `PATH`, and its arguments.
+    ///   - blockedSignals: Which signals are blocked in it, and no others.
+    /// - Returns: The child.
+    /// - Throws: Why not; `ENOENT` and `EACCES` speak of the program.
+    package static func spawn(
+      _ arguments: [String], blockedSignals: UInt64
+    ) throws(CallFailure) -> Int32 {
+      // A word with a zero byte would reach the program cut short.
+      guard let name = arguments.first, !arguments.contains(where: { $0.utf8.contains(0) }) else {
+        throw CallFailure(errno: CallFailure.invalid)
+      }
+      let result = try withProgram(name, arguments) { clinux_spawn($0, $1, blockedSignals) }
+      guard result >= 0 else { throw CallFailure(errno: Int32(truncatingIfNeeded: -result)) }
+      return Int32(truncatingIfNeeded: result)
+    }
+
+    /// Lends a program's name and its arguments as C has them.
+    private static func withProgram(
+      _ name: String, _ arguments: [String], _ body: (UInt64, UInt64) -> Int64
+    ) throws(CallFailure) -> Int64 {
       var text: [UInt8] = []
       var offsets: [Int] = []
       for argument in arguments {
         offsets.append(text.count)
         text += Array(argument.utf8) + [0]
       }
-      do {
-        return try withText(path) { path throws(CallFailure) in
-          try withBytes(text) { base throws(CallFailure) in
-            var pointers = offsets.map { base + UInt64($0) } + [0]
-            // The array lives for the call, which reads it up to the zero at its end.
-            let result = unsafe pointers.withUnsafeMutableBytes { buffer in
-              clinux_execute(path, UInt64(UInt(bitPattern: buffer.baseAddress)))
-            }
-            return CallFailure(errno: Int32(truncatingIfNeeded: -result))
+      return try withText(name) { name throws(CallFailure) in
+        try withBytes(text) { base throws(CallFailure) in
+          var pointers = offsets.map { base + UInt64($0) } + [0]
+          // The array lives for the call, which reads it up to the zero at its end.
+          return unsafe pointers.withUnsafeMutableBytes { buffer in
+            body(name, UInt64(UInt(bitPattern: buffer.baseAddress)))
           }
         }
-      } catch {
-        return error
       }
+    }
+
+    /// A descriptor that can be read when a process has ended; it closes at `exec`.
+    package static func openProcess(_ process: Int32) throws(CallFailure) -> Int32 {
+      Int32(truncatingIfNeeded: try make(clinux_pidfd_open, process.register, 0))
     }
 
     /// Ends this process at once: nothing is flushed, no handler runs.
@@ -67,6 +98,13 @@
     /// Sends a signal.
     package static func signal(_ process: Int32, _ signal: Int32) throws(CallFailure) {
       _ = try make(clinux_kill, process.register, signal.register)
+    }
+
+    /// Sends a signal to one thread.
+    package static func signal(
+      thread: Int32, of process: Int32, _ signal: Int32
+    ) throws(CallFailure) {
+      _ = try make(clinux_tgkill, process.register, thread.register, signal.register)
     }
 
     /// This process.

@@ -83,6 +83,15 @@ extension BoundDevice {
     _ = try setInterrupts(.intx, [.dataNone, isMasked ? .mask : .unmask], 0, 1, [])
   }
 
+  /// Unmasks INTx whenever an event counter is signalled, as the counter of a virtual interrupt
+  /// controller's acknowledgement is.
+  ///
+  /// - Parameter counter: The event counter; -1 ends it.
+  /// - Throws: ``IOMMUError``.
+  public func unmaskINTx(with counter: Int32) throws(IOMMUError) {
+    _ = try setInterrupts(.intx, [.dataEventFD, .unmask], 0, 1, [counter])
+  }
+
   private func setInterrupts(
     _ kind: DeviceInterrupts.Kind, _ flags: VFIOSetIRQsFlags, _ start: UInt32, _ count: Int,
     _ data: [Int32]

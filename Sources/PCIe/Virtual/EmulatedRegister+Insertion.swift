@@ -32,7 +32,7 @@ extension PASIDCapability {
   ///   - register: The PASID Capability register.
   ///   - offset: Where it stands, 4 behind the capability's header.
   /// - Returns: A read-only row and the row of the control register.
-  static func registers(_ register: UInt16, at offset: Int) -> [EmulatedRegister] {
+  package static func registers(_ register: UInt16, at offset: Int) -> [EmulatedRegister] {
     let control = UInt32(controlBits(of: register))
     return [
       EmulatedRegister(offset: offset, width: .word, reset: UInt32(register)),

@@ -1,10 +1,10 @@
-import IOMMUClient
+package import IOMMUClient
 
 /// Owners that several may share: the kernel's object ends with the last of them.
 
 /// A device in the hands of our context.
-final class KeptDevice: Sendable {
-  let device: BoundDevice
+package final class KeptDevice: Sendable {
+  package let device: BoundDevice
 
   init(_ device: consuming BoundDevice) { self.device = device }
 }

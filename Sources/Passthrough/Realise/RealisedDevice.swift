@@ -25,8 +25,8 @@ public struct RealisedDevice: ~Copyable {
 
   /// The guest's IOMMU, when it was told of the device.
   let iommu: (any GuestIOMMU)?
-  /// The device, also one without a host IOMMU.
-  let kept: KeptDevice?
+  /// The device, also one without a host IOMMU; whoever keeps it keeps it open.
+  package let kept: KeptDevice?
   /// What a device without page tables is attached to.
   let space: DeviceSpace?
   var config: GuestConfigSpace

@@ -1,4 +1,3 @@
-public import Hardware
 import VFIOUser
 public import VirtualIOMMU
 

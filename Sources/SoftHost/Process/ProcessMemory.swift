@@ -1,5 +1,5 @@
 package import HostABI
-import HostSystem
+package import HostSystem
 import Synchronization
 
 /// The memory of a program that runs in this process.
@@ -175,16 +175,23 @@ package final class ProcessMemory: CallerMemory {
 
 extension ProcessMemory {
   /// Maps fresh pages.
-  func allocate(_ byteCount: Int, _ protection: MemoryProtection) throws(LinuxErrno) -> UInt64 {
+  package func allocate(_ byteCount: Int, _ protection: MemoryProtection) throws(LinuxErrno)
+    -> UInt64
+  {
     guard let backing = try? AnonymousMemory(byteCount: byteCount) else {
       throw byteCount > 0 ? .ENOMEM : .EINVAL
     }
     return map(backing, offset: 0, backing.byteCount, protection)
   }
 
-  /// Shows part of a backing at its own address.
+  /// Shows all of a backing at its own address.
   ///
   /// Two views of one backing would overlap, so a second one takes the place of the first.
+  package func show(
+    _ backing: AnonymousMemory, _ protection: MemoryProtection
+  ) -> UInt64 { map(backing, offset: 0, backing.byteCount, protection) }
+
+  /// Shows part of a backing at its own address.
   func map(
     _ backing: AnonymousMemory, offset: Int, _ byteCount: Int, _ protection: MemoryProtection,
     keeping keeper: DriverMapping? = nil
@@ -202,7 +209,7 @@ extension ProcessMemory {
   }
 
   /// Changes the protection of pages; `ENOMEM` when some are absent, as `mprotect(2)` says.
-  func protect(
+  package func protect(
     _ address: UInt64, _ byteCount: Int, _ protection: MemoryProtection
   ) throws(LinuxErrno) {
     let last = try Self.last(address, byteCount)
@@ -219,7 +226,7 @@ extension ProcessMemory {
   }
 
   /// Unmaps pages; absent ones are no error.
-  func release(_ address: UInt64, _ byteCount: Int) throws(LinuxErrno) {
+  package func release(_ address: UInt64, _ byteCount: Int) throws(LinuxErrno) {
     let last = try Self.last(address, byteCount)
     // The backings go away outside of the lock.
     _ = regions.withLock { Self.cut(address, last, out: &$0) }

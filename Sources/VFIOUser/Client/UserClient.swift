@@ -36,7 +36,7 @@ public final class UserClient: Sendable {
   }
 
   /// Takes a connected channel over.
-  package init(
+  init(
     _ channel: SocketChannel, memory: (any UserClientMemory)?, replyMilliseconds: Int64
   ) {
     self.channel = channel

@@ -187,7 +187,7 @@ public final class UserServer: Sendable {
   }
 
   /// Handles messages until the connection is to end; answers why.
-  package static func run(_ channel: any Channel, _ dispatcher: UserDispatcher) -> String {
+  static func run(_ channel: any Channel, _ dispatcher: UserDispatcher) -> String {
     var reader = MessageReader()
     var files: [ReceivedFile] = []
     while true {
@@ -209,7 +209,7 @@ public final class UserServer: Sendable {
 
 extension MessageReader.Stop {
   /// The reason in words.
-  package var words: String {
+  var words: String {
     switch self {
     case .end: "the client closed the connection"
     case .cutShort: "the client closed the connection within a message"

@@ -1,7 +1,7 @@
-package import HostABI
+import HostABI
 
 /// A stream of bytes with descriptors in both directions.
-package protocol Channel: AnyObject, Sendable {
+protocol Channel: AnyObject, Sendable {
   /// Waits for bytes.
   ///
   /// - Parameters:
@@ -63,19 +63,19 @@ package protocol Channel: AnyObject, Sendable {
 
 extension Channel {
   /// Sends bytes without waiting, as above.
-  package func send(
+  func send(
     _ bytes: Span<UInt8>, _ files: [ReceivedFile]
   ) throws(LinuxErrno) -> Int { try send(bytes, Span(), files) }
 
   /// Waits for some bytes, as above.
-  package func receive(
+  func receive(
     _ count: Int, into buffer: inout [UInt8], at offset: Int, files: inout [ReceivedFile]
   ) throws(LinuxErrno) -> (byteCount: Int, isCut: Bool) {
     try receive(into: &buffer, at: offset, files: &files)
   }
 
   /// Waits, and then sends what goes.
-  package func sendPatiently(
+  func sendPatiently(
     _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ files: [ReceivedFile]
   ) throws(LinuxErrno) -> Int {
     _ = waitForRoom(milliseconds: 100)

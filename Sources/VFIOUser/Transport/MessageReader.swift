@@ -1,13 +1,13 @@
-package import HostABI
+import HostABI
 import Hardware
 
 /// Cuts a stream into messages.
 ///
 /// As many bytes are taken at once as are there, so a message usually costs one receive. The buffer
 /// stays, and grows only for messages that are larger than any before.
-package struct MessageReader: ~Copyable {
+struct MessageReader: ~Copyable {
   /// Why there is no message.
-  package enum Stop: Error {
+  enum Stop: Error {
     /// The peer closed the stream between two messages.
     case end
     /// The peer closed the stream within a message.
@@ -35,7 +35,7 @@ package struct MessageReader: ~Copyable {
   private var lent = 0
 
   /// Makes a reader that has read nothing.
-  package init() { buffer = [UInt8](repeating: 0, count: Self.startSize) }
+  init() { buffer = [UInt8](repeating: 0, count: Self.startSize) }
 
   /// Waits for a message.
   ///
@@ -44,7 +44,7 @@ package struct MessageReader: ~Copyable {
   ///   - files: Gets the descriptors that came with the message.
   /// - Returns: The message's header; its payload is ``payload`` until the next call.
   /// - Throws: ``Stop``.
-  package mutating func next(
+  mutating func next(
     from channel: any Channel, files: inout [ReceivedFile]
   ) throws(Stop) -> UserHeader {
     drop()
@@ -66,7 +66,7 @@ package struct MessageReader: ~Copyable {
   }
 
   /// The bytes behind the header of the message that ``next(from:files:)`` found.
-  package var payload: Span<UInt8> {
+  var payload: Span<UInt8> {
     @_lifetime(borrow self)
     get { buffer.span.extracting((first + min(lent, UserHeader.byteCount))..<(first + lent)) }
   }
@@ -76,7 +76,7 @@ package struct MessageReader: ~Copyable {
   /// - Parameter other: The buffer to go on with, which is made larger if it must be; the one with the
   ///   message afterwards.
   /// - Returns: Where in it the payload is.
-  package mutating func exchange(_ other: inout [UInt8]) -> Range<Int> {
+  mutating func exchange(_ other: inout [UInt8]) -> Range<Int> {
     if other.count < buffer.count { other = [UInt8](repeating: 0, count: buffer.count) }
     let place = (first + min(lent, UserHeader.byteCount))..<(first + lent)
     // The start of the messages behind it: few bytes, or many small messages.

@@ -6,16 +6,16 @@ import Synchronization
 ///
 /// A message goes at once when there is room. What does not go waits here, up to a limit, and another
 /// thread sends it; nobody who puts a message in waits for the peer.
-package final class Outbox: Sendable {
+final class Outbox: Sendable {
   /// Messages from this size on will not go at once.
   private static let large = 64 << 10
   /// How often a patient thread tries while the peer takes nothing, a tenth of a second each.
   private static let patience = 50
   /// Bytes that may wait.
-  package static let limit = 4 << 20
+  static let limit = 4 << 20
 
   /// What becomes of a message that does not go at once.
-  package enum Urgency: Sendable {
+  enum Urgency: Sendable {
     /// It waits here, but not in a full box.
     case posted
     /// It waits here, even in a full box: there is one at a time.
@@ -47,7 +47,7 @@ package final class Outbox: Sendable {
   private let sender = Mutex<ServiceThread?>(nil)
 
   /// Makes the way out of a channel.
-  package init(_ channel: any Channel) { self.channel = channel }
+  init(_ channel: any Channel) { self.channel = channel }
 
   /// Sends a message, or keeps it for later.
   ///
@@ -57,7 +57,7 @@ package final class Outbox: Sendable {
   ///   - files: Descriptors that go with it.
   ///   - urgency: What becomes of it when it does not go at once.
   /// - Returns: Whether it went or waits: `false` when the connection is over or the box is full.
-  package func send(
+  func send(
     _ bytes: Span<UInt8>, _ tail: Span<UInt8> = Span(), _ files: [ReceivedFile] = [],
     _ urgency: Urgency = .reply
   ) -> Bool {
@@ -155,7 +155,7 @@ package final class Outbox: Sendable {
   }
 
   /// Waits until not much waits any more, or the connection is over.
-  package func waitUntilLow() {
+  func waitUntilLow() {
     while state.withLock({ !$0.isClosed && $0.byteCount > Self.limit / 2 }) {
       _ = channel.waitForRoom(milliseconds: 100)
       sendWaiting()
@@ -163,7 +163,7 @@ package final class Outbox: Sendable {
   }
 
   /// Nothing goes any more.
-  package func close() {
+  func close() {
     state.withLock { close(&$0) }
     sender.withLock { sender in
       let thread = sender

@@ -3,7 +3,7 @@ import HostSystem
 import Synchronization
 
 /// The requests of this side that the peer has not answered yet, by their numbers.
-package final class RequestTable: Sendable {
+final class RequestTable: Sendable {
   /// Requests that may be without an answer at a time, of each sort.
   private static let limit = 1024
 
@@ -68,7 +68,7 @@ package final class RequestTable: Sendable {
 
   private let state = Mutex(State())
 
-  package init() {}
+  init() {}
 
   /// A number for a request that nobody waits for; `nil` when too many have no answer yet.
   func post(_ command: UserCommand) -> UInt16? {

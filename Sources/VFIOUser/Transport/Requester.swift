@@ -4,7 +4,7 @@ import Hardware
 import Synchronization
 
 /// Sends requests of this side and waits for their answers.
-package final class Requester: Sendable {
+final class Requester: Sendable {
   let outbox: Outbox
   let table = RequestTable()
   /// How long an answer may take.
@@ -13,7 +13,7 @@ package final class Requester: Sendable {
   private let ownThread = Atomic<Int32>(0)
   private let onTimeout: @Sendable (UserCommand) -> Void
 
-  package init(
+  init(
     _ outbox: Outbox, milliseconds: Int64,
     onTimeout: @escaping @Sendable (UserCommand) -> Void = { _ in }
   ) {

@@ -1,27 +1,27 @@
-package import HostABI
+import HostABI
 import HostSystem
 
 /// A channel over a stream socket.
-package final class SocketChannel: Channel {
+final class SocketChannel: Channel {
   private let socket: ReceivedFile
 
   /// How long ``sendPatiently(_:_:_:)`` waits.
   private static let patience: Int64 = 100
 
   /// Takes a connected socket over.
-  package init(_ socket: ReceivedFile) {
+  init(_ socket: ReceivedFile) {
     self.socket = socket
     // Without a limit a peer that takes nothing would only be noticed when it is gone.
     try? Calls.limitSending(socket.descriptor, milliseconds: Self.patience)
   }
 
-  package func receive(
+  func receive(
     into buffer: inout [UInt8], at offset: Int, files: inout [ReceivedFile]
   ) throws(LinuxErrno) -> (byteCount: Int, isCut: Bool) {
     try receive(nil, &buffer, offset, &files)
   }
 
-  package func receive(
+  func receive(
     _ count: Int, into buffer: inout [UInt8], at offset: Int, files: inout [ReceivedFile]
   ) throws(LinuxErrno) -> (byteCount: Int, isCut: Bool) {
     try receive(count, &buffer, offset, &files)
@@ -42,13 +42,13 @@ package final class SocketChannel: Channel {
     }
   }
 
-  package func send(
+  func send(
     _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ files: [ReceivedFile]
   ) throws(LinuxErrno) -> Int {
     try send(bytes, tail, files, waits: false)
   }
 
-  package func sendPatiently(
+  func sendPatiently(
     _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ files: [ReceivedFile]
   ) throws(LinuxErrno) -> Int {
     try send(bytes, tail, files, waits: true)
@@ -68,7 +68,7 @@ package final class SocketChannel: Channel {
     }
   }
 
-  package func waitForRoom(milliseconds: Int64) -> Bool {
+  func waitForRoom(milliseconds: Int64) -> Bool {
     let canBeWritten: Int16 = 4
     let events = try? Calls.wait(
       socket.descriptor, for: canBeWritten, milliseconds: milliseconds)
@@ -76,5 +76,5 @@ package final class SocketChannel: Channel {
     return events.map { $0 != 0 } ?? true
   }
 
-  package func shutDown() { Calls.shutDown(socket.descriptor) }
+  func shutDown() { Calls.shutDown(socket.descriptor) }
 }

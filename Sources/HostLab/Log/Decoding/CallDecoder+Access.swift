@@ -1,5 +1,7 @@
 import Hardware
 import HostABI
+import LogText
+import PCIe
 
 extension CallDecoder {
   /// Reads and writes: of a region by name, of a queue record by record.

@@ -1,5 +1,6 @@
 import Hardware
 import HostABI
+import LogText
 
 extension CallDecoder {
   /// What a structure's fixed fields do not say: lists behind it, what it points to, text.

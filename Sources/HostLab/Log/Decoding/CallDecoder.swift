@@ -1,5 +1,6 @@
 import Hardware
 import HostABI
+import LogText
 
 /// Reads calls with what the log knows.
 struct CallDecoder {

@@ -1,4 +1,5 @@
 import Hardware
+import LogText
 
 /// One field of a call, read.
 struct DecodedField: Hashable, Sendable {

@@ -1,3 +1,4 @@
+import PCIe
 /// What the log has learned from answers: whose objects have which numbers.
 ///
 /// It serves names and the summary; the host itself is never asked, so a wrong answer of the host

@@ -1,3 +1,5 @@
+import LogText
+
 extension LogSummary {
   /// The summary as the last line of a JSON log.
   var json: [UInt8] {

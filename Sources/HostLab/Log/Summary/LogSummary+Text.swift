@@ -1,4 +1,6 @@
 import HostSystem
+import LogText
+
 extension LogSummary {
   /// The summary for people.
   func text(_ style: LogStyle) -> String {

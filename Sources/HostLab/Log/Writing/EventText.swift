@@ -1,5 +1,6 @@
-import HostSystem
 import Hardware
+import HostSystem
+import LogText
 
 extension TracedEvent {
   /// What the event is about: a device or a file; empty for the program itself.

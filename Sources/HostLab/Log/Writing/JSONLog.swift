@@ -1,6 +1,7 @@
-import HostSystem
 import Hardware
 import HostABI
+import HostSystem
+import LogText
 
 /// The log as JSON, one object a line (docs/host/Log.md).
 enum JSONLog {

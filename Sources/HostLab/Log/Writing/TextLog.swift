@@ -1,4 +1,5 @@
 import Hardware
+import LogText
 
 /// The log as text: one aligned line a call, repeats folded.
 struct TextLog: Sendable {

@@ -99,21 +99,8 @@ extension FunctionDescription {
   /// A network function without PASID: registers in BAR 0, ports in BAR 2, MSI-X in BAR 3, a ROM,
   /// MSI, and a physical function's SR-IOV.
   package static func networkFunction() throws(DescriptionError) -> FunctionDescription {
-    var device = ConfigSpaceBuilder()
-    device.put32(0x10D3_8086, 0x0010_0000, 0x0200_0000, at: 0x00)
-    device.put32(0xF000_0000, 0, 0x0000_E001, 0xF002_0000, at: 0x10)
-    device.put32(0x0000_8086, 0xF004_0000, 0x0000_0040, at: 0x2C)
-    device.put32(0x0000_0100, at: 0x3C)
-    // PM 3, D1 and D2 absent; MSI with 64-bit address and masks for four vectors.
-    device.put32(0x0003_5001, 0x0000_0008, at: 0x40)
-    device.put32(0x0184_7005, at: 0x50)
-    device.put32(0x0002_A011, 0x0000_0003, 0x0000_0803, at: 0x70)
-    // PCI Express 2.0 endpoint with a function-level reset, one lane at 2.5 GT/s.
-    device.put32(0x0002_0010, 0x1000_8CC2, 0x0000_2810, 0x0003_6C11, 0x1011_0000, at: 0xA0)
-    device.putExtendedHeader(id: 0x01, version: 1, next: 0x140, at: 0x100)
-    device.put32(0, 0, 0x0006_2031, 0, 0x2000, 0xA0, at: 0x104)
+    var device = SampleDevice.networkBuilder
     device.putExtendedHeader(id: 0x03, next: 0x160, at: 0x140)
-    device.put32(0xFF12_3456, 0x001B_21FF, at: 0x144)
     device.putExtendedHeader(id: 0x10, next: 0, at: 0x160)
     device.put32(0, 0, 0x0002_0002, 0, 0x0002_0080, 0x10CA_0000, at: 0x164)
     device.put32(0x0000_0553, 0x0000_0001, at: 0x17C)

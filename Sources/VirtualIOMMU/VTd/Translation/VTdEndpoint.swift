@@ -44,27 +44,33 @@ public struct VTdEndpoint: Sendable {
   ///
   /// - Parameters:
   ///   - pasid: The PASID of all its requests, or `nil`.
+  ///   - reportsFaults: Whether what is refused is recorded; a device that has asked for a
+  ///     translation (ATS) is refused there, and records nothing.
   ///   - body: Does the DMA; short, and without waiting for anything.
   /// - Returns: What `body` returns.
   /// - Throws: What `body` throws.
   public func withRequests<Result, Failure: Error>(
-    _ pasid: PASID? = nil, _ body: (inout VTdRequests) throws(Failure) -> Result
+    _ pasid: PASID? = nil, reportsFaults: Bool = true,
+    _ body: (inout VTdRequests) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    try run(VTdRequests(source, pasid, translator.memory), body)
+    try run(VTdRequests(source, pasid, translator.memory), reportsFaults: reportsFaults, body)
   }
 
   func run<Result, Failure: Error>(
-    _ requests: consuming VTdRequests, _ body: (inout VTdRequests) throws(Failure) -> Result
+    _ requests: consuming VTdRequests, reportsFaults: Bool = true,
+    _ body: (inout VTdRequests) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     let result: Result
     do throws(Failure) {
       result = try body(&requests)
     } catch {
       // Whoever gives up half way has faulted all the same.
-      report(requests.end())
+      let faults = requests.end()
+      if reportsFaults { report(faults) }
       throw error
     }
-    report(requests.end())
+    let faults = requests.end()
+    if reportsFaults { report(faults) }
     return result
   }
 

@@ -162,6 +162,37 @@ public struct VTdRequests: ~Copyable {
     return end(outcome, iova, access, count, of: buffer.count)
   }
 
+  /// Copies memory to memory as a device does, from the lowest address up.
+  ///
+  /// - Parameters:
+  ///   - byteCount: How many bytes, not less than zero.
+  ///   - source: Where the first byte is.
+  ///   - target: Where the first byte goes.
+  ///   - mode: Privilege.
+  /// - Returns: How far it came, and whether it was the target's side that ended it.
+  public mutating func copy(
+    _ byteCount: Int, from source: IOVA, to target: IOVA, _ mode: DMAAccess = []
+  ) -> (outcome: VTdOutcome, endedAtTarget: Bool) {
+    let readable = movable(source, byteCount)
+    let count = min(readable, movable(target, byteCount))
+    guard count > 0 || byteCount == 0 else {
+      let endedAtTarget = readable > 0
+      let obstacle =
+        endedAtTarget
+        ? exception(target, mode.union(.write)) : exception(source, mode.union(.read))
+      return (VTdOutcome(byteCount: 0, obstacle: obstacle), endedAtTarget)
+    }
+    let moved = dma.copy(
+      count, from: source, of: context, to: target, of: context, carried(mode))
+    // The source's side is looked at first, so the same address on both is its.
+    var endedAtTarget = moved.byteCount == count && readable > count
+    if case .fault(let fault) = moved.obstacle {
+      endedAtTarget = fault.address.rawValue != source.rawValue &+ UInt64(moved.byteCount)
+    }
+    let (start, access) = endedAtTarget ? (target, DMAAccess.write) : (source, .read)
+    return (end(moved, start, mode.union(access), count, of: byteCount), endedAtTarget)
+  }
+
   // MARK: What is left
 
   /// What the request carries to the tables: only a PASID's prefix has mode bits.

@@ -1,43 +1,49 @@
 /// One JSON object on a line of its own, keys in the order given.
-struct JSONLine: Sendable {
+package struct JSONLine: Sendable {
   private var bytes: [UInt8] = []
   private var needsComma = false
 
   /// Writes an object as a line.
-  static func object(_ body: (inout JSONLine) -> Void) -> [UInt8] {
+  package static func object(_ body: (inout JSONLine) -> Void) -> [UInt8] {
     var line = JSONLine()
     line.container("{", "}", body)
     line.bytes.append(UInt8(ascii: "\n"))
     return line.bytes
   }
 
-  mutating func object(_ key: String? = nil, _ body: (inout JSONLine) -> Void) {
+  package mutating func object(_ key: String? = nil, _ body: (inout JSONLine) -> Void) {
     begin(key)
     container("{", "}", body)
   }
 
-  mutating func array(_ key: String, _ body: (inout JSONLine) -> Void) {
+  package mutating func array(_ key: String, _ body: (inout JSONLine) -> Void) {
     begin(key)
     container("[", "]", body)
   }
 
-  mutating func number(_ key: String, _ value: some BinaryInteger) {
+  package mutating func number(_ key: String, _ value: some BinaryInteger) {
     begin(key)
     append(String(value))
   }
 
-  mutating func bool(_ key: String, _ value: Bool) {
+  /// Writes a number of an array.
+  package mutating func number(_ value: some BinaryInteger) {
+    begin(nil)
+    append(String(value))
+  }
+
+  package mutating func bool(_ key: String, _ value: Bool) {
     begin(key)
     append(value ? "true" : "false")
   }
 
-  mutating func string(_ key: String? = nil, _ value: String?) {
+  package mutating func string(_ key: String? = nil, _ value: String?) {
     begin(key)
     if let value { quote(value) } else { append("null") }
   }
 
   /// Writes a string unless there is none.
-  mutating func optional(_ key: String, _ value: String?) {
+  package mutating func optional(_ key: String, _ value: String?) {
     if let value { string(key, value) }
   }
 

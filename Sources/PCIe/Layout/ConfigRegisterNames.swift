@@ -1,12 +1,12 @@
 import Hardware
-import PCIe
 
 /// Names of a function's config registers: those of the header, and capabilities with an offset.
-struct ConfigRegisterNames: Sendable {
+package struct ConfigRegisterNames: Sendable {
   private let capabilities: [(offset: Int, end: Int, name: String)]
   private let names: [Int: String]
 
-  init(_ config: ConfigSpace) {
+  /// Learns the capabilities of a config space.
+  package init(_ config: ConfigSpace) {
     let walk = config.walkCapabilities()
     let all = (walk.legacy + walk.extended).sorted { $0.offset < $1.offset }
     capabilities = all.enumerated().map { index, capability in
@@ -19,7 +19,7 @@ struct ConfigRegisterNames: Sendable {
   }
 
   /// The name of the register at an offset; `nil` where there is none.
-  func name(at offset: Int) -> String? {
+  package func name(at offset: Int) -> String? {
     if offset < 0x40 {
       if let name = names[offset] { return name }
       // The middle of a register that is wider than the access.

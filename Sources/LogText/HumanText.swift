@@ -1,9 +1,9 @@
 import Hardware
 
 /// Numbers and words as a person reads them.
-enum HumanText {
+package enum HumanText {
   /// A length: exact in hexadecimal when it is no whole number of units.
-  static func byteCount(_ value: UInt64) -> String {
+  package static func byteCount(_ value: UInt64) -> String {
     guard value != .max else { return "all" }
     for (shift, unit) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] as [(UInt64, String)]
     where value >= 1 << shift {
@@ -13,7 +13,7 @@ enum HumanText {
   }
 
   /// A length of which only the size matters, with one decimal: `102.4 GiB`.
-  static func amount(_ value: UInt64) -> String {
+  package static func amount(_ value: UInt64) -> String {
     for (shift, unit) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] as [(UInt64, String)]
     where value >= 1 << shift {
       let whole = value >> shift
@@ -24,7 +24,7 @@ enum HumanText {
   }
 
   /// Nanoseconds with two or three digits: `850 ns`, `8.1 µs`, `12 ms`.
-  static func duration(_ nanoseconds: UInt64) -> String {
+  package static func duration(_ nanoseconds: UInt64) -> String {
     guard nanoseconds >= 1000 else { return "\(nanoseconds) ns" }
     for (unit, name) in [(1_000_000_000, "s"), (1_000_000, "ms"), (1000, "µs")]
       as [(UInt64, String)] where nanoseconds >= unit
@@ -36,19 +36,19 @@ enum HumanText {
   }
 
   /// Nanoseconds as seconds with six decimals.
-  static func seconds(_ nanoseconds: UInt64) -> String {
+  package static func seconds(_ nanoseconds: UInt64) -> String {
     let micro = "\(nanoseconds / 1000 % 1_000_000)"
     return "\(nanoseconds / 1_000_000_000)."
       + String(repeating: "0", count: 6 - micro.utf8.count) + micro
   }
 
   /// A count of things: `1 fault`, `12,345 faults`.
-  static func count(_ value: Int, _ noun: String, _ plural: String? = nil) -> String {
+  package static func count(_ value: Int, _ noun: String, _ plural: String? = nil) -> String {
     count(value) + " " + (value == 1 ? noun : plural ?? noun + "s")
   }
 
   /// A count with separators: `12,345`.
-  static func count(_ value: Int) -> String {
+  package static func count(_ value: Int) -> String {
     let digits = "\(value)".utf8.map { $0 }
     var text = ""
     for (index, digit) in digits.enumerated() {
@@ -59,7 +59,7 @@ enum HumanText {
   }
 
   /// Text that a program made, safe for a terminal: control characters are written as escapes.
-  static func printable(_ text: String) -> String {
+  package static func printable(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
       switch scalar.value {
@@ -71,13 +71,13 @@ enum HumanText {
   }
 
   /// Bytes as hexadecimal pairs, at most `limit` of them.
-  static func bytes(_ bytes: [UInt8], limit: Int = 16) -> String {
+  package static func bytes(_ bytes: [UInt8], limit: Int = 16) -> String {
     bytes.prefix(limit).map { $0.hex(digits: 2) }.joined(separator: " ")
       + (bytes.count > limit ? " …" : "")
   }
 
   /// The text filled with spaces up to a width; wide characters are not expected.
-  static func padded(_ text: String, _ width: Int, right: Bool = false) -> String {
+  package static func padded(_ text: String, _ width: Int, right: Bool = false) -> String {
     let fill = String(repeating: " ", count: max(0, width - text.unicodeScalars.count))
     return right ? fill + text : text + fill
   }

@@ -1,19 +1,20 @@
-import HostSystem
 package import PCIe
 
 /// Config spaces in a file: `lspci -xxx` or `-xxxx` text, or the bytes of one.
 package enum DumpFile {
-  /// The most bytes of text that are looked at.
-  private static let limit = 64 << 20
+  /// The most bytes of a file that are looked at.
+  package static let limit = 64 << 20
 
-  /// Reads a file.
+  /// Finds the functions in a file's bytes.
   ///
-  /// - Parameter path: Its path.
+  /// - Parameters:
+  ///   - bytes: What the file holds.
+  ///   - path: Its name, for errors.
   /// - Returns: The functions in it; one of binary bytes has the address 00:00.0.
-  /// - Throws: ``DeviceChoiceError/file(_:reason:)`` when it cannot be read or holds none.
-  package static func read(_ path: String) throws(DeviceChoiceError) -> [DumpedDevice] {
-    let bytes: [UInt8]
-    do { bytes = try load(path) } catch { throw .file(path, reason: "\(error.errno)") }
+  /// - Throws: ``DeviceChoiceError/file(_:reason:)`` when it holds none.
+  package static func devices(
+    in bytes: [UInt8], of path: String
+  ) throws(DeviceChoiceError) -> [DumpedDevice] {
     if bytes.contains(where: { $0 == 0 }), let config = try? ConfigSpace(bytes) {
       return [
         DumpedDevice(
@@ -36,18 +37,5 @@ package enum DumpFile {
       throw .file(path, reason: problem ?? "no config space is in there")
     }
     return devices
-  }
-
-  /// All bytes of a file, up to the limit.
-  private static func load(_ path: String) throws(HostError) -> [UInt8] {
-    var stream = try ByteStream(path: path)
-    var bytes: [UInt8] = []
-    while bytes.count < limit {
-      let more = try stream.next { chunk in
-        for index in 0..<chunk.count { bytes.append(chunk[index]) }
-      }
-      guard more else { break }
-    }
-    return bytes
   }
 }

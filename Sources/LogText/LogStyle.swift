@@ -12,7 +12,7 @@ package struct LogStyle: Hashable, Sendable {
   }
 
   /// What a piece of a line is tinted with: parameters of ANSI's SGR sequence (ECMA-48 8.3.117).
-  enum Tint: String {
+  package enum Tint: String {
     case plain = ""
     case muted = "2"
     case name = "1"
@@ -22,7 +22,8 @@ package struct LogStyle: Hashable, Sendable {
     case bad = "1;31"
   }
 
-  func paint(_ text: String, _ tint: Tint) -> String {
+  /// The text in a tint, or as it is.
+  package func paint(_ text: String, _ tint: Tint) -> String {
     guard isColored, tint != .plain, !text.isEmpty else { return text }
     return "\u{1B}[\(tint.rawValue)m\(text)\u{1B}[0m"
   }

@@ -1,0 +1,63 @@
+package import VirtualIOMMU
+
+/// What `passage serve` is asked to do.
+package struct ServeOptions: Hashable, Sendable {
+  /// Where the log goes and how it looks.
+  package struct Log: Hashable, Sendable {
+    /// The file; `-` is standard error.
+    package var path: String
+    /// One JSON object a line.
+    package var isJSON: Bool
+    /// Repeats have a line each.
+    package var showsAll: Bool
+
+    /// Describes a log.
+    package init(path: String, isJSON: Bool = false, showsAll: Bool = false) {
+      self.path = path
+      self.isJSON = isJSON
+      self.showsAll = showsAll
+    }
+  }
+
+  /// The devices, in the order in which they are named and placed.
+  package var devices: [ServedDeviceChoice]
+  /// The guest's IOMMU; `nil` when the devices stand behind none of ours.
+  package var unit: ServedUnitChoice?
+  /// Where the sockets are; the folder is there, and nobody else may enter it.
+  package var socketDirectory: String
+  /// The VMM and its arguments; empty when somebody else starts it.
+  package var command: [String]
+  /// The log, if there is to be one.
+  package var log: Log?
+
+  /// Describes what is to be served.
+  ///
+  /// - Parameters:
+  ///   - devices: The devices.
+  ///   - unit: The guest's IOMMU.
+  ///   - socketDirectory: Where the sockets are.
+  ///   - command: The VMM and its arguments.
+  ///   - log: The log.
+  package init(
+    devices: [ServedDeviceChoice], unit: ServedUnitChoice? = nil, socketDirectory: String,
+    command: [String] = [], log: Log? = nil
+  ) {
+    self.devices = devices
+    self.unit = unit
+    self.socketDirectory = socketDirectory
+    self.command = command
+    self.log = log
+  }
+
+  /// Whether a device of the host is among them.
+  package var hasPassedDevices: Bool { devices.contains(where: \.isPassed) }
+
+  /// The unit's configuration, if there is a unit.
+  ///
+  /// - Returns: What its capability registers say.
+  /// - Throws: ``ServeChoiceError`` when its settings cannot be had with these devices.
+  package func unitConfiguration() throws(ServeChoiceError) -> VTdConfiguration? {
+    guard let unit else { return nil }
+    return try unit.configuration(forPassed: hasPassedDevices)
+  }
+}

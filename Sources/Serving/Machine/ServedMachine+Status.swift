@@ -1,0 +1,93 @@
+import DeviceModels
+import Hardware
+import IOMMU
+import VirtualIOMMU
+
+extension ServedMachine.Served {
+  /// How a device stands.
+  func status(unit: VTdUnit?) -> ServeStatus.Device {
+    guard let model else { return ServeStatus.Device(function: function(), kind: kind) }
+    let counts = model.counts
+    let pasids = unit.flatMap { PASIDCensus.take(of: slot.requester, behind: $0) }
+    return ServeStatus.Device(
+      function: function(
+        mappings: model.mappings, controls: model.controls.list, counts[.interrupts]),
+      kind: kind, pasidCount: pasids?.count, firstPASIDs: pasids?.first ?? [],
+      dmaReadCount: counts[.reads], dmaWriteCount: counts[.writes],
+      dmaByteCount: counts[.readBytes] &+ counts[.writtenBytes], faultCount: counts[.faults],
+      pageRequestCount: counts[.pageRequests],
+      waitingPageRequestCount: counts[.pageRequests]
+        &- min(
+          counts[.pageRequests], counts[.pageResponses]))
+  }
+
+  func function(
+    mappings: (count: Int, byteCount: UInt64) = (0, 0), controls: [String] = [],
+    _ interrupts: UInt64 = 0
+  ) -> ServeStatus.Function {
+    ServeStatus.Function(
+      name: slot.name, place: "\(slot.place)", socket: slot.socketPath, client: client.words,
+      mappingCount: mappings.count, mappedByteCount: mappings.byteCount, controls: controls,
+      interruptCount: interrupts)
+  }
+}
+
+extension UnitFunction {
+  /// How the unit stands.
+  func status(_ served: ServedMachine.Served) -> ServeStatus.Unit {
+    let parts = memory.all
+    let byteCount = parts.reduce(0) { sum, part in
+      sum &+ (part.range.upperBound &- part.range.lowerBound &+ 1)
+    }
+    let cache = unit.memory.unit
+    return ServeStatus.Unit(
+      function: served.function(
+        mappings: (parts.count, byteCount), controls: [], counts[.interrupts]),
+      registerBase: base, isHidden: isHidden,
+      status: UInt32(truncatingIfNeeded: unit.read(VTdRegister.status, size: 4)),
+      rootTable: unit.read(VTdRegister.rootTable, size: 8),
+      queueAddress: unit.read(VTdRegister.queueAddress, size: 8),
+      queueHead: unit.read(VTdRegister.queueHead, size: 8),
+      queueTail: unit.read(VTdRegister.queueTail, size: 8),
+      faultStatus: UInt32(truncatingIfNeeded: unit.read(VTdRegister.faultStatus, size: 4)),
+      eventCount: counts[.events], cacheHitCount: cache.hits, cacheMissCount: cache.misses)
+  }
+}
+
+/// Which PASIDs a guest's tables give a device, read of them at once.
+enum PASIDCensus {
+  /// How many are named.
+  private static let named = 8
+
+  /// Looks at every table that is there: at most 16,384 of 64 entries.
+  ///
+  /// - Returns: `nil` while the unit translates nothing, or the device has no PASIDs.
+  static func take(
+    of requester: RequesterID, behind unit: VTdUnit
+  ) -> (count: Int, first: [UInt32])? {
+    let state = unit.translationState
+    guard state.isTranslating else { return nil }
+    let tables = VTdTables(memory: unit.memory, features: unit.features)
+    guard case .scalable(let context)? = try? tables.context(of: requester, root: state.root),
+      context.allowsPASID
+    else { return nil }
+    var count = 0
+    var first: [UInt32] = []
+    for index in 0..<UInt64(1) << UInt64(min(context.pasidWidth, 20) - 6) {
+      let place = GuestPhysicalAddress(context.directory.rawValue &+ index &* 8)
+      guard let word = unit.memory.load(place) else { break }
+      let entry = VTdPASIDDirectoryEntry(rawValue: word)
+      guard entry.isPresent else { continue }
+      for slot in 0..<64 as Range<UInt64> {
+        // The first belongs to requests without a PASID.
+        guard index + slot > 0,
+          let low = unit.memory.load(
+            GuestPhysicalAddress(entry.table.rawValue &+ slot &* 64)), low & 1 == 1
+        else { continue }
+        count += 1
+        if first.count < named { first.append(UInt32(index * 64 + slot)) }
+      }
+    }
+    return (count, first)
+  }
+}

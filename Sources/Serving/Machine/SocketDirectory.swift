@@ -1,0 +1,103 @@
+#if os(Linux)
+  import HostSystem
+
+  /// The folder of a server's sockets: one that the user names, or a fresh one that only this user may
+  /// enter.
+  package struct SocketDirectory: Sendable {
+    /// Where it is.
+    package let path: String
+    /// Whether it was made here, and goes with the server.
+    private let isOwned: Bool
+
+    /// How fresh ones are named, before a number.
+    package static let prefix = "passage-"
+
+    /// Where fresh ones are made: the user's run-time folder, or one for temporary files.
+    package static var base: String {
+      for name in ["XDG_RUNTIME_DIR", "TMPDIR"] {
+        if let path = Terminal.environment(name), path.hasPrefix("/") { return path }
+      }
+      return "/tmp"
+    }
+
+    /// Finds or makes the folder.
+    ///
+    /// - Parameter wanted: A folder of the user's, made when it is not there; `nil` for a fresh one.
+    /// - Throws: ``SocketDirectoryError``.
+    package init(_ wanted: String?) throws(SocketDirectoryError) {
+      let onlyOwner: UInt32 = 0o700
+      guard let wanted else {
+        // A name that nobody can have prepared.
+        let number = UInt32.random(in: 0 ... .max)
+        path = Self.base + "/" + Self.prefix + String(number, radix: 16)
+        isOwned = true
+        do { try Calls.makeFolder(path, mode: onlyOwner) } catch {
+          throw .make(path, errno: error.errno)
+        }
+        return
+      }
+      path = wanted.count > 1 && wanted.hasSuffix("/") ? String(wanted.dropLast()) : wanted
+      let exists: Int32 = 17
+      do throws(CallFailure) {
+        try Calls.makeFolder(path, mode: onlyOwner)
+        isOwned = true
+      } catch {
+        guard error.errno == exists else { throw .make(path, errno: error.errno) }
+        isOwned = false
+        guard (try? Calls.facts(of: path, followingLinks: true))?.isFolder == true else {
+          throw .noFolder(path)
+        }
+      }
+      if (try? StatusClient.ask(path)) != nil {
+        throw .inUse(path)
+      }
+      // What a server that was killed left behind.
+      try? Calls.removeFile(path + "/" + StatusServer.fileName)
+    }
+
+    /// Takes the folder away if it was made here and is empty.
+    package func remove() { if isOwned { try? Calls.removeFolder(path) } }
+
+    /// The folder of the one server that runs for this user with a fresh folder.
+    ///
+    /// - Throws: ``SocketDirectoryError`` when there is none, or more than one.
+    package static func running() throws(SocketDirectoryError) -> String {
+      let names = (try? Folder.names(in: base)) ?? []
+      let found = names.filter { $0.hasPrefix(prefix) }.map { base + "/" + $0 }.filter {
+        (try? StatusClient.ask($0)) != nil
+      }
+      guard let first = found.first else { throw .noServer(base) }
+      guard found.count == 1 else { throw .severalServers(found) }
+      return first
+    }
+  }
+
+  /// Why there is no folder for sockets.
+  package enum SocketDirectoryError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// It cannot be made.
+    case make(String, errno: Int32)
+    /// It is something else.
+    case noFolder(String)
+    /// Another server is at work there.
+    case inUse(String)
+    /// No server is running.
+    case noServer(String)
+    /// More than one is running.
+    case severalServers([String])
+
+    /// What is wrong, and what to do.
+    package var description: String {
+      switch self {
+      case .make(let path, let errno):
+        "\(path): the folder for sockets cannot be made (\(ServeEvent.name(errno)))"
+      case .noFolder(let path): "\(path) is no folder"
+      case .inUse(let path): "\(path): another server is at work there; use another --socket-dir"
+      case .noServer(let base):
+        "no server is running with its sockets below \(base): say --socket-dir"
+      case .severalServers(let paths):
+        "several servers are running; say which with --socket-dir: "
+          + paths.joined(separator: ", ")
+      }
+    }
+  }
+#endif

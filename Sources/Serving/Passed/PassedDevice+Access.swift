@@ -1,0 +1,197 @@
+public import HostABI
+import Hardware
+import IOMMUClient
+import PCIe
+public import Passthrough
+import Synchronization
+public import VFIOUser
+import VirtualIOMMU
+
+/// Registers, resets, and the coming and going of clients.
+extension PassedDevice {
+  /// Reads a region; config space as the guest is shown it, the others from the device.
+  ///
+  /// - Parameters:
+  ///   - region: The region's number.
+  ///   - offset: The first byte.
+  ///   - buffer: What is filled; ones where nothing answers.
+  /// - Throws: `ENODEV` once the device was given back; otherwise the kernel's answer, such as `EIO`
+  ///   while memory decoding is off.
+  public func read(
+    _ region: Int, at offset: UInt64, into buffer: inout MutableSpan<UInt8>
+  ) throws(LinuxErrno) {
+    guard regions.indices.contains(region), let kept = function.withLock({ $0 }) else {
+      throw .ENODEV
+    }
+    let count = buffer.count
+    let bytes: [UInt8]
+    if region == Int(VFIOPCI.configRegion) {
+      guard let place = Int(exactly: offset) else { throw .EINVAL }
+      bytes = readConfig(at: place, count)
+    } else {
+      guard let facts = regions[region] else { throw .EINVAL }
+      bytes = try passOn { () throws(IOMMUError) in
+        try kept.device.read(facts, at: offset, count: count)
+      }
+    }
+    for index in 0..<count { buffer[index] = index < bytes.count ? bytes[index] : .max }
+  }
+
+  /// Writes a region; config space as the guest is let, the others to the device.
+  ///
+  /// - Parameters:
+  ///   - region: The region's number.
+  ///   - offset: The first byte.
+  ///   - bytes: What is written.
+  /// - Throws: As ``read(_:at:into:)``.
+  public func write(_ region: Int, at offset: UInt64, _ bytes: Span<UInt8>) throws(LinuxErrno) {
+    guard regions.indices.contains(region), let kept = function.withLock({ $0 }) else {
+      throw .ENODEV
+    }
+    if region == Int(VFIOPCI.configRegion) {
+      guard let place = Int(exactly: offset) else { throw .EINVAL }
+      writeConfig(at: place, bytes)
+      return
+    }
+    var copy: [UInt8] = []
+    copy.reserveCapacity(bytes.count)
+    for index in bytes.indices { copy.append(bytes[index]) }
+    guard let facts = regions[region] else { throw .EINVAL }
+    _ = try passOn { () throws(IOMMUError) in try kept.device.write(copy, facts, at: offset) }
+  }
+
+  /// The widest access that PCI knows for bytes that are left.
+  private static func width(at offset: Int, _ left: Int) -> AccessWidth {
+    offset & 3 == 0 && left >= 4 ? .dword : offset & 1 == 0 && left >= 2 ? .word : .byte
+  }
+
+  private func readConfig(at offset: Int, _ count: Int) -> [UInt8] {
+    realised.withLock { state in
+      var bytes: [UInt8] = []
+      bytes.reserveCapacity(count)
+      if count > 64, let whole = state.device?.guestConfig() {
+        for index in 0..<count { bytes.append(whole.read8(offset &+ index)) }
+        return bytes
+      }
+      while bytes.count < count {
+        let place = offset &+ bytes.count
+        let width = Self.width(at: place, count - bytes.count)
+        let value = state.device?.readConfig(width, at: place) ?? .max
+        for byte in 0..<width.rawValue {
+          bytes.append(UInt8(truncatingIfNeeded: value >> UInt32(8 * byte)))
+        }
+      }
+      return bytes
+    }
+  }
+
+  private func writeConfig(at offset: Int, _ bytes: Span<UInt8>) {
+    var hasChanged = false
+    var done = 0
+    while done < bytes.count {
+      let place = offset &+ done
+      let width = Self.width(at: place, bytes.count - done)
+      var value: UInt32 = 0
+      for byte in 0..<width.rawValue { value |= UInt32(bytes[done + byte]) << UInt32(8 * byte) }
+      done += width.rawValue
+      let command = 4
+      if place <= command, place + width.rawValue > command {
+        isBusMaster.store(bytes[command - offset] & 4 != 0, ordering: .relaxed)
+      }
+      let outcome = realised.withLock { $0.device?.writeConfig(value, width, at: place) }
+      guard let outcome else { return }
+      if !outcome.changes.isEmpty { hasChanged = true }
+      if let pasid = outcome.changes.pasidControl {
+        note(.controls(pasid.new.isEnabled ? "PASID" : "no PASID"))
+      }
+      if let problem = outcome.problem { note(.note("page requests stay as they are: \(problem)")) }
+    }
+    if hasChanged { lookForRequests() }
+  }
+
+  // MARK: Resets
+
+  /// Resets the function as at a reset of the whole machine: PASIDs are detached, and the guest's unit
+  /// takes the device anew.
+  ///
+  /// - Throws: `ENODEV` once the device was given back; `EIO` when host or unit refuse.
+  public func reset() throws(LinuxErrno) {
+    let problem = realised.withLock { state -> RealiseError?? in
+      guard state.device != nil else { return .none }
+      do throws(RealiseError) { try state.device?.reset() } catch { return .some(error) }
+      return .some(nil)
+    }
+    lookForRequests()
+    guard let problem else { throw .ENODEV }
+    note(.reset("client"))
+    if let problem {
+      note(.note("\(problem)"))
+      throw .EIO
+    }
+  }
+
+  /// Follows the bus number that the guest gave: the unit finds the device under another requester ID.
+  ///
+  /// - Parameter number: The number of the bus behind the device's root port.
+  /// - Throws: ``RealiseError`` when the unit has a device there already.
+  public func renumber(bus number: UInt8) throws(RealiseError) {
+    let problem = realised.withLock { state -> RealiseError? in
+      guard let bus = state.bus, state.device != nil else { return nil }
+      state.topology.setNumber(number, of: bus)
+      do throws(RealiseError) {
+        try state.device?.renumber(state.place, in: state.topology)
+      } catch { return error }
+      return nil
+    }
+    if let problem { throw problem }
+  }
+
+  // MARK: Clients
+
+  /// A client connected; the device is as after a reset.
+  ///
+  /// - Parameter peer: The way back to it.
+  public func attached(to peer: any UserPeer) {
+    self.peer = peer
+    let problem = realised.withLock { state -> RealiseError? in
+      // A unit that refused it at the last reset is asked again.
+      guard state.device != nil, state.device?.requester == nil else { return nil }
+      do throws(RealiseError) {
+        try state.device?.renumber(state.place, in: state.topology)
+      } catch { return error }
+      return nil
+    }
+    if let problem { note(.note("\(problem)")) }
+  }
+
+  /// The client is gone: the device is reset, and reaches no memory and signals nobody any more.
+  public func detached() {
+    peer = nil
+    switchOffInterrupts()
+    let problem = realised.withLock { state -> RealiseError? in
+      do throws(RealiseError) { try state.device?.reset() } catch { return error }
+      return nil
+    }
+    lookForRequests()
+    if let problem { note(.note("\(problem)")) }
+    guard !unmapAll() else { return }
+    note(.note("the kernel does not take memory away from the device: it is given back"))
+    end()
+  }
+
+  // MARK: Page requests
+
+  /// Passes page requests that wait to the guest's unit.
+  ///
+  /// - Returns: `false` when the queue cannot be read.
+  func deliverPageRequests() -> Bool {
+    let problem = realised.withLock { state -> BackendRefusal? in
+      do throws(BackendRefusal) { _ = try state.device?.deliverPageRequests() } catch {
+        return error
+      }
+      return nil
+    }
+    if let problem { note(.note("page requests: \(problem)")) }
+    return problem == nil
+  }
+}

@@ -1,0 +1,159 @@
+public import HostABI
+import Hardware
+import IOMMUClient
+import Passthrough
+import Synchronization
+public import VFIOUser
+
+/// Mappings of a client that a device reaches.
+struct PassedMemory {
+  /// A mapping in the device's address space.
+  struct Held {
+    /// Our own view of the file, for kernels that do not take files: its address and bytes.
+    var view: (address: UInt64, byteCount: Int)?
+  }
+
+  /// By first address, those that the device reaches.
+  var held: [UInt64: Held] = [:]
+  /// By first address, with the last: what has no file, which no device of the host can reach.
+  var unreachable: [UInt64: UInt64] = [:]
+  /// Whether the kernel takes files (`IOMMU_IOAS_MAP_FILE`, Linux 6.14).
+  var takesFiles = true
+}
+
+extension PassedDevice {
+  /// Lets the device reach memory of the client.
+  ///
+  /// The file is given to iommufd as it is (`IOMMU_IOAS_MAP_FILE`); where the kernel does not take it,
+  /// being older than 6.14 or the file not in memory, a view of it in this process is. Nobody here reads
+  /// through the view, so a file that shrinks harms nobody. Memory without a file stays unreachable: a
+  /// device of the host cannot send messages.
+  ///
+  /// - Parameter mapping: The memory.
+  /// - Throws: `EINVAL` for memory that may be written and not read; `EEXIST` when it overlaps other
+  ///   memory; otherwise the kernel's answer, such as `ENOMEM` at the limit of locked memory.
+  public func map(_ mapping: UserMapping) throws(LinuxErrno) {
+    let start = mapping.range.lowerBound
+    let (byteCount, overflow) = (mapping.range.upperBound - start).addingReportingOverflow(1)
+    guard !overflow, mapping.isReadable || !mapping.isWritable else { throw .EINVAL }
+    guard let (file, offset) = mapping.file, mapping.isReadable else {
+      memory.withLock { $0.unreachable[start] = mapping.range.upperBound }
+      return
+    }
+    // One change of memory at a time.
+    let problem = memory.withLock { memory -> LinuxErrno? in
+      do throws(LinuxErrno) {
+        memory.held[start] = PassedMemory.Held(
+          view: try add(
+            start, byteCount, file.descriptor, offset, isReadOnly: !mapping.isWritable,
+            takesFiles: &memory.takesFiles))
+        return nil
+      } catch { return error }
+    }
+    if let problem { throw problem }
+  }
+
+  /// Maps a file, or a view of it.
+  ///
+  /// - Returns: The view, when there is one.
+  private func add(
+    _ start: UInt64, _ byteCount: UInt64, _ descriptor: Int32, _ offset: UInt64,
+    isReadOnly: Bool, takesFiles: inout Bool
+  ) throws(LinuxErrno) -> (address: UInt64, byteCount: Int)? {
+    if takesFiles {
+      do throws(LinuxErrno) {
+        try give(
+          start, byteCount, .file(descriptor: descriptor, offset: offset), isReadOnly: isReadOnly)
+        return nil
+      } catch {
+        // What a view would not mend.
+        if error == .ENOMEM || error == .EEXIST || error == .EADDRINUSE { throw error }
+        if error == .ENOTTY { takesFiles = false }
+      }
+    }
+    guard byteCount <= 1 << 46 else { throw .ENOMEM }
+    let count = Int(byteCount)
+    let address = try kernel.map(
+      descriptor, offset: offset, count, isReadOnly ? .read : [.read, .write])
+    do throws(LinuxErrno) {
+      try give(start, byteCount, .memory(address: address), isReadOnly: isReadOnly)
+    } catch {
+      try? kernel.release(address, count)
+      throw error
+    }
+    return (address, count)
+  }
+
+  private func give(
+    _ start: UInt64, _ byteCount: UInt64, _ backing: GuestMemoryRegion.Backing, isReadOnly: Bool
+  ) throws(LinuxErrno) {
+    do throws(GuestMemoryError) {
+      try machine.map(
+        GuestMemoryRegion(
+          at: GuestPhysicalAddress(start), byteCount: byteCount, backing, isReadOnly: isReadOnly))
+    } catch {
+      switch error {
+      case .badRange: throw .EINVAL
+      case .overlaps: throw .EEXIST
+      case .noRegion: throw .ENOENT
+      case .host(_, let error): throw error.errno ?? .EIO
+      }
+    }
+  }
+
+  /// Takes memory away from the device: its DMA there fails when this returns.
+  ///
+  /// Should the kernel not take it away, the device is given back instead: nothing may reach memory
+  /// that the client believes to be its own again.
+  ///
+  /// - Parameter range: The addresses of one mapping.
+  public func unmap(_ range: ClosedRange<UInt64>) {
+    let isGone = memory.withLock { memory in
+      if memory.unreachable.removeValue(forKey: range.lowerBound) != nil { return true }
+      guard let held = memory.held[range.lowerBound] else { return true }
+      guard take(range) else { return false }
+      memory.held[range.lowerBound] = nil
+      if let view = held.view { try? kernel.release(view.address, view.byteCount) }
+      return true
+    }
+    guard !isGone else { return }
+    note(.note("the kernel does not take memory away from the device: it is given back"))
+    end()
+  }
+
+  private func take(_ range: ClosedRange<UInt64>) -> Bool {
+    let addresses =
+      GuestPhysicalAddress(range.lowerBound)...GuestPhysicalAddress(range.upperBound)
+    // Another thread of the kernel may be in the way for a moment.
+    for _ in 0..<2 where (try? machine.unmap(addresses)) != nil { return true }
+    return false
+  }
+
+  /// Takes all memory away.
+  ///
+  /// - Returns: Whether the device reaches nothing any more.
+  func unmapAll() -> Bool {
+    memory.withLock { memory in
+      memory.unreachable = [:]
+      for region in machine.regions {
+        let (first, last) = (region.range.lowerBound.rawValue, region.range.upperBound.rawValue)
+        guard take(first...last) else { return false }
+        if let view = memory.held.removeValue(forKey: first)?.view {
+          try? kernel.release(view.address, view.byteCount)
+        }
+      }
+      return true
+    }
+  }
+
+  /// Lets go of all views, once the device is closed.
+  func releaseMemory() {
+    _ = unmapAll()
+    memory.withLock { memory in
+      for held in memory.held.values {
+        if let view = held.view { try? kernel.release(view.address, view.byteCount) }
+      }
+      memory.held = [:]
+    }
+  }
+}

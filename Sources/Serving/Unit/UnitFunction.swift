@@ -1,0 +1,200 @@
+package import HostABI
+import Hardware
+import PCIe
+import Synchronization
+package import VFIOUser
+package import VirtualIOMMU
+
+/// A VT-d unit as a PCI function of its own: its register page is a base address register.
+///
+/// Linux reserves the register page before it enumerates PCI, and would then move a BAR that stands
+/// there. So the function answers no config access any more once a driver has read the first
+/// register, until the machine is reset; the page stays where the firmware put it.
+///
+/// The firmware puts it where it likes, so the table that tells of it (DMAR) is mended in the guest's
+/// memory when the firmware has both assigned the page and written its tables.
+package final class UnitFunction: UserDevice {
+  package let information: UserDeviceInformation
+  /// The unit.
+  package let unit: VTdUnit
+  /// The guest's memory, as this function's client tells of it.
+  package let memory: ServedMemory
+  let counts = ServedCounts()
+  private let name: String
+  private let trace: any ServeTrace
+  private let state: Mutex<State>
+
+  private struct State {
+    var config: UnitConfig
+    /// Whether a driver has found the registers.
+    var isHidden = false
+    /// When the table was looked for last.
+    var lastLook: ContinuousClock.Instant?
+
+    /// Whether it is time to look for the table: the registers have a place, and nobody uses them yet.
+    ///
+    /// Firmware that asks for no ROM gives no other sign that its tables are there, and it may write
+    /// them anew after a reset; but it goes on reading config space.
+    mutating func wantsLook() -> UInt64? {
+      guard !isHidden, config.decodesMemory, let base = config.base else { return nil }
+      let now = ContinuousClock.now
+      if let lastLook, now - lastLook < .milliseconds(20) { return nil }
+      lastLook = now
+      return base
+    }
+  }
+
+  /// Makes the function.
+  ///
+  /// - Parameters:
+  ///   - name: What the operator calls it.
+  ///   - unit: The unit; its memory is that of `memory`.
+  ///   - memory: The guest's memory.
+  ///   - trace: Hears of what happens.
+  package init(
+    _ name: String, _ unit: VTdUnit, memory: ServedMemory, trace: any ServeTrace
+  ) {
+    self.name = name
+    self.unit = unit
+    self.memory = memory
+    self.trace = trace
+    state = Mutex(State(config: UnitConfig()))
+    information = UnitConfig.information(name: name)
+  }
+
+  /// Where the registers are for the guest; `nil` before the firmware has said it.
+  package var base: UInt64? { state.withLock { $0.config.base } }
+
+  /// Whether the function hides.
+  package var isHidden: Bool { state.withLock { $0.isHidden } }
+
+  // MARK: The client
+
+  package func attached(to peer: any UserPeer) {}
+
+  package func detached() {
+    restart("its client is gone")
+    memory.removeAll()
+  }
+
+  package func map(_ mapping: UserMapping) throws(LinuxErrno) {
+    try memory.map(mapping)
+    trace.note(
+      .mapped(
+        mapping.range, isReadable: mapping.isReadable, isWritable: mapping.isWritable,
+        hasFile: mapping.file != nil), of: name)
+  }
+
+  package func unmap(_ range: ClosedRange<UInt64>) {
+    memory.unmap(range)
+    trace.note(.unmapped(range), of: name)
+  }
+
+  /// It has no interrupts of its own: its messages go over its endpoints' clients.
+  package func setInterrupts(_ change: UserInterruptChange) throws(LinuxErrno) {
+    guard change.actions.isEmpty else { throw .EINVAL }
+  }
+
+  package func reset() throws(LinuxErrno) { restart("the client") }
+
+  private func restart(_ who: String) {
+    state.withLock { state in
+      state.isHidden = false
+      state.config.reset()
+    }
+    unit.reset()
+    trace.note(.reset(who), of: name)
+  }
+
+  // MARK: Regions
+
+  package func read(
+    _ region: Int, at offset: UInt64, into buffer: inout MutableSpan<UInt8>
+  ) throws(LinuxErrno) {
+    switch region {
+    case 0:
+      counts.add(1, to: .registerReads)
+      hide()
+      AlignedAccess.forEach(offset, buffer.count) { place, count in
+        // The unit has registers of four and eight bytes; parts of one are cut out of it.
+        let at = offset &+ UInt64(place)
+        let value: UInt64
+        if count >= 4 {
+          value = unit.read(Int(at), size: count)
+        } else {
+          value = unit.read(Int(at & ~3), size: 4) >> (8 * (at & 3))
+        }
+        buffer.store(value, count, at: place)
+      }
+      noteAccess(region, offset, buffer.span, isWrite: false)
+    case Int(VFIOPCI.configRegion):
+      let base = state.withLock { state -> UInt64? in
+        guard !state.isHidden else {
+          for index in buffer.indices { buffer[index] = 0xFF }
+          return nil
+        }
+        state.config.read(at: Int(offset), into: &buffer)
+        return state.wantsLook()
+      }
+      noteAccess(region, offset, buffer.span, isWrite: false)
+      if let base { mendTable(base) }
+    default: throw .EINVAL
+    }
+  }
+
+  package func write(
+    _ region: Int, at offset: UInt64, _ bytes: Span<UInt8>
+  ) throws(LinuxErrno) {
+    noteAccess(region, offset, bytes, isWrite: true)
+    switch region {
+    case 0:
+      counts.add(1, to: .registerWrites)
+      hide()
+      AlignedAccess.forEach(offset, bytes.count) { place, count in
+        // There is no register of less than four bytes.
+        guard count >= 4 else { return }
+        unit.write(bytes.value(count, at: place), at: Int(offset) + place, size: count)
+      }
+      for event in unit.takeEvents() {
+        counts.add(1, to: .events)
+        trace.note(.unit(event), of: name)
+      }
+    case Int(VFIOPCI.configRegion):
+      let base = state.withLock { state -> UInt64? in
+        guard !state.isHidden else { return nil }
+        let asksForROM = state.config.write(at: Int(offset), bytes)
+        return asksForROM ? state.config.base : state.wantsLook()
+      }
+      if let base { mendTable(base) }
+    default: throw .EINVAL
+    }
+  }
+
+  private func hide() {
+    let isNew = state.withLock { state in
+      defer { state.isHidden = true }
+      return !state.isHidden
+    }
+    if isNew {
+      trace.note(.note("a driver found the registers; the function hides until a reset"), of: name)
+    }
+  }
+
+  /// Writes the registers' place into the table that the guest will read.
+  package func mendTable(_ base: UInt64) {
+    switch DMARPatch.mend(in: memory, base: base) {
+    case .mended(let place):
+      trace.note(
+        .note("the registers are at \(base.hex); DMAR table at \(place.hex) says so"), of: name)
+    case .wasRight, .notFound: break
+    }
+  }
+
+  private func noteAccess(_ region: Int, _ offset: UInt64, _ bytes: Span<UInt8>, isWrite: Bool) {
+    guard trace.wantsAccesses else { return }
+    trace.note(
+      .access(
+        region: region, offset: offset, byteCount: bytes.count,
+        value: bytes.value(min(8, bytes.count), at: 0), isWrite: isWrite), of: name)
+  }
+}

@@ -1,0 +1,146 @@
+# Guests of stock QEMU below `passage serve`: our device, our VT-d unit: sourced by run.
+
+# Where the device stands in the guest.
+served_device=0000:00:08.0
+
+# serve_guest [stock|pasids|faults|vfio-tests|own-iommu] [VARIANT...]: boots guests, a verdict each.
+serve_guest() {
+  local wanted=("$@") name variant
+  [[ $# -gt 0 ]] || wanted=(stock pasids faults vfio-tests own-iommu)
+  case "${wanted[0]}" in
+    stock | pasids | faults | vfio-tests | own-iommu) ;;
+    *) fail "serve-guest takes stock, pasids, faults, vfio-tests or own-iommu" ;;
+  esac
+  prepare
+  prepare_guest
+  prepare_vfio_tests
+  find_passage serve
+  # Words behind stock name some of its variants.
+  if [[ "${wanted[0]}" == stock && ${#wanted[@]} -gt 1 ]]; then
+    stock_variants=("${wanted[@]:1}")
+    wanted=(stock)
+  fi
+  for name in "${wanted[@]}"; do
+    case "$name" in
+      stock) for variant in "${stock_variants[@]}"; do serve_stock "$variant"; done ;;
+      pasids) serve_pasids ;;
+      faults) serve_faults ;;
+      vfio-tests) serve_vfio_tests ;;
+      own-iommu) serve_own_iommu ;;
+      *) fail "serve-guest knows no $name" ;;
+    esac
+  done
+  exit "$failed"
+}
+
+# Debian's own kernel, and one thing that differs in each of the others.
+stock_variants=(plain two-processors root-port 5G ovmf)
+
+# serve_stock VARIANT: Debian's cloud kernel finds device and unit, and again after a reboot.
+serve_stock() {
+  local variant="$1" place="$served_device" device=dsa
+  case "$variant" in
+    plain | two-processors | 5G) ;;
+    root-port) place=0000:01:00.0 device=dsa@01:00.0 ;;
+    ovmf)
+      if ! prepare_firmware; then
+        verdict "serve-guest stock, $variant" SKIP "no OVMF: $no_firmware"
+        return
+      fi
+      ;;
+    *) fail "serve-guest stock knows no $variant" ;;
+  esac
+  served_guest "stock, $variant" "$device" 2 stock "$place"
+}
+
+# The lab's kernel: PASIDs, page requests and tables of the program's own, with few and with many.
+serve_pasids() {
+  served_guest pasids dsa 1 pasids "$served_device" 1 16 1000
+}
+
+# The lab's kernel, without ATS: the unit reports what does not translate.
+serve_faults() {
+  served_guest faults dsa 1 faults "$served_device"
+}
+
+# The kernel's VFIO self-tests, in the guest.
+serve_vfio_tests() {
+  served_guest vfio-tests dsa,xfer=18 1 vfio "$served_device" "${vfio_names[@]}"
+}
+
+# The device alone, behind QEMU's own unit, which has no way for PASIDs from a served device.
+serve_own_iommu() {
+  served_guest own-iommu dsa,xfer=18 1 own "$served_device" "${own_names[@]}"
+}
+
+own_names=(vfio_dma_mapping_test vfio_pci_device_test vfio_pci_driver_test)
+
+# served_guest NAME DEVICE BOOTS PROGRAM...: one guest, one verdict.
+served_guest() {
+  local name="serve-guest $1" device="$2" count="$3" begun=$SECONDS keep code=0 problems=()
+  local what="$4" variant="${1##*, }"
+  shift 3
+  keep="$(mktemp -d)"
+  (
+    launcher=("$passage" serve --log "$keep/events" --socket-dir "$keep/sockets" --device "$device")
+    machine=serve memory=1G boots="$count" processors=1
+    kernel_options='vfio_pci.disable_denylist=1'
+    if [[ "$what" == own ]]; then
+      machine=host
+    else
+      launcher+=(--iommu vtd)
+    fi
+    launcher+=(--)
+    case "$what" in
+      stock) cloud_kernel "$keep/modules" ;;
+      *)
+        processors=2
+        # The unit remaps no interrupts: a message of the device could name any vector.
+        kernel_options+=' iommufd.allow_unsafe_interrupts=1 vfio_iommu_type1.allow_unsafe_interrupts=1'
+        ;;
+    esac
+    case "$what" in
+      faults) kernel_options+=' pci=noats' ;;&
+      pasids | faults) files+=("${CONFORMANCE:-$(conformance_program)}:/passage-conformance") ;;
+      vfio | own)
+        memory=2G
+        kernel_options+=' hugepages=128'
+        local test
+        for test in "${vfio_names[@]}"; do files+=("$vfio_tests/$test"); done
+        ;;
+    esac
+    case "$variant" in
+      two-processors) processors=2 ;;
+      5G) memory=5G ;;
+      ovmf)
+        cp "$firmware/usr/share/OVMF/OVMF_VARS_4M.fd" "$keep/variables"
+        hardware_options=(
+          -drive "if=pflash,unit=0,format=raw,readonly=on,file=$firmware/usr/share/OVMF/OVMF_CODE_4M.fd"
+          -drive "if=pflash,unit=1,format=raw,file=$keep/variables"
+        )
+        ;;
+    esac
+    guest_tools
+    [[ -n "$log" ]] || log="$keep/kernel"
+    boot "$lab/serve-guest" "$@"
+  ) >"$keep/output" 2>"$keep/errors" || code=$?
+
+  [[ "$code" == 0 ]] || problems+=("exit code $code")
+  local seen
+  seen="$(grep -cE '^serve-guest: ([0-9]+) of \1 statements hold' "$keep/output" || true)"
+  [[ "$seen" == "$count" ]] || problems+=("all was well in $seen of $count boots")
+  if [[ "$what" == own ]]; then
+    grep -qi 'no path.*PASID\|PASID.*no path' "$keep/errors" "$keep/events" ||
+      problems+=("nobody said that PASIDs have no path")
+  fi
+  if [[ ${#problems[@]} -eq 0 ]]; then
+    seen="$(sed -n 's/^serve-guest: \([0-9]*\) of.*/\1/p' "$keep/output" | paste -sd+)"
+    verdict "$name" PASS "$seen statements after $((SECONDS - begun)) s"
+  else
+    cat "$keep/output" "$keep/errors" >&2
+    tail -n 40 "$keep/events" >&2 2>/dev/null || true
+    verdict "$name" FAIL "$(IFS=';'; echo "${problems[*]}"), after $((SECONDS - begun)) s"
+  fi
+  [[ -z "${KEEP:-}" ]] || cp -r "$keep" "$KEEP/${name//[ ,]/-}"
+  rm -rf "$keep"
+}

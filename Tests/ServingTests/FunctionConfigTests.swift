@@ -1,0 +1,222 @@
+import DeviceModels
+import Hardware
+import PCIe
+import Serving
+import Testing
+import VFIOUser
+
+/// The DSA model's function.
+private func function() throws -> ServedConfig {
+  let model = DSADevice()
+  return try ServedConfig(model.config, regions: model.regions)
+}
+
+extension ServedConfig {
+  fileprivate mutating func get(_ offset: Int, _ count: Int) -> UInt64 {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var span = bytes.mutableSpan
+    read(at: offset, into: &span)
+    return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
+  @discardableResult
+  fileprivate mutating func put(_ value: UInt64, _ offset: Int, _ count: Int) -> ServedConfigEffects
+  {
+    let bytes = (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
+    return write(at: offset, bytes.span)
+  }
+
+  /// Where a capability is, as a guest finds it.
+  fileprivate func find(legacy id: UInt64) -> Int? {
+    var config = self
+    var offset = Int(config.get(0x34, 1))
+    for _ in 0..<48 where offset != 0 {
+      if config.get(offset, 1) == id { return offset }
+      offset = Int(config.get(offset + 1, 1))
+    }
+    return nil
+  }
+
+  fileprivate func find(extended id: UInt64) -> Int? {
+    var config = self
+    var offset = 0x100
+    for _ in 0..<480 where offset != 0 {
+      let header = config.get(offset, 4)
+      if header & 0xFFFF == id { return offset }
+      offset = Int(header >> 20)
+    }
+    return nil
+  }
+}
+
+@Suite("Config space of a served function")
+struct FunctionConfigTests {
+  @Test("A guest that sizes a region finds its size and kind, and the address that it then writes")
+  func sizing() throws {
+    var config = try function()
+    let regions = config.regions
+    for region in regions {
+      let offset = 0x10 + 4 * region.index
+      #expect(config.put(.max, offset, 4).barsChanged)
+      config.put(.max, offset + 4, 4)
+      let low = config.get(offset, 4)
+      let mask = (config.get(offset + 4, 4) << 32 | low) & ~0xF
+      #expect(~mask &+ 1 == region.byteCount)
+      #expect(low & 7 == 4)
+      config.put(0x12_0000_0000 + region.byteCount, offset, 8)
+      #expect(config.barAddress(region.index) == 0x12_0000_0000 + region.byteCount)
+    }
+    #expect(config.barAddress(5) == nil)
+    config.put(.max, 0x20, 8)
+    #expect(config.get(0x20, 8) == 0, "a register that is not there reads zero")
+  }
+
+  @Test("The command register decides on memory, bus mastering and the line")
+  func command() throws {
+    var config = try function()
+    #expect(config.controls == [] && !config.decodesMemory)
+    let effects = config.put(0x0006, 4, 2)
+    #expect(effects.controls == .busMaster && effects.decodeChanged && config.decodesMemory)
+    #expect(config.put(0x0006, 4, 2) == ServedConfigEffects(), "nothing changes")
+    #expect(config.put(0x0406, 4, 2).lineChanged && config.disablesLine)
+    #expect(config.put(0xFFFF, 4, 2).controls == nil)
+    #expect(config.get(4, 2) == 0x0546, "I/O decoding is not there")
+  }
+
+  @Test("A write to the ROM register is told of and keeps nothing")
+  func rom() throws {
+    var config = try function()
+    #expect(config.put(0xFFFF_FFFE, 0x30, 4).romProbe == 0xFFFF_FFFE)
+    #expect(config.get(0x30, 4) == 0)
+    #expect(config.put(0xFF, 0x30, 1).romProbe == nil)
+  }
+
+  @Test("PASID, ATS and page requests are turned on by their controls")
+  func controls() throws {
+    var config = try function()
+    let pasid = try #require(config.find(extended: 0x1B))
+    let ats = try #require(config.find(extended: 0x0F))
+    let pri = try #require(config.find(extended: 0x13))
+    #expect(config.pasid?.offset == pasid)
+    let pasidBits = config.get(pasid + 4, 2)
+    #expect(config.put(1, pasid + 6, 2).controls == .pasid)
+    config.put(7, pasid + 6, 2)
+    #expect(config.get(pasid + 6, 2) == 1, "permissions are locked while it is on")
+    #expect(config.get(pasid + 4, 2) == pasidBits)
+    #expect(config.put(0x8000, ats + 6, 2).controls == [.pasid, .ats])
+    #expect(config.get(pri + 6, 2) & 0x100 != 0, "stopped while it is off")
+    config.put(16, pri + 12, 4)
+    #expect(config.pageRequestAllocation == 16)
+    #expect(config.put(1, pri + 4, 2).controls == [.pasid, .ats, .pageRequests])
+    #expect(config.get(pri + 6, 2) & 0x100 == 0)
+    config.notePageResponseError(isFailure: true)
+    #expect(config.get(pri + 6, 2) & 3 == 1)
+    config.put(1, pri + 6, 2)
+    #expect(config.get(pri + 6, 2) & 3 == 0, "errors clear by a written one")
+    config.put(0, pri + 4, 2)
+    #expect(config.get(pri + 6, 2) & 0x100 != 0)
+  }
+
+  @Test("A function level reset clears controls and addresses and reads zero")
+  func functionReset() throws {
+    var config = try function()
+    let express = try #require(config.find(legacy: 0x10))
+    var fresh = try function()
+    config.put(6, 4, 2)
+    config.put(0xE000_0000, 0x10, 8)
+    let control = config.get(express + 8, 2)
+    let effects = config.put(control | 0x8000, express + 8, 2)
+    #expect(effects.functionReset && effects.barsChanged && effects.controls == [])
+    for offset in 0..<1024 { #expect(config.get(4 * offset, 4) == fresh.get(4 * offset, 4)) }
+    #expect(config.put(0x80, express + 9, 1).functionReset, "its byte alone")
+    #expect(!config.put(0x80, express + 8, 1).functionReset)
+  }
+
+  @Test("A sleeping function does no DMA, and waking resets it unless it says otherwise")
+  func power() throws {
+    var config = try function()
+    let power = try #require(config.find(legacy: 1))
+    config.put(6, 4, 2)
+    let keepsState = config.get(power + 4, 2) >> 3 & 1 == 1
+    let asleep = config.put(3, power + 4, 2)
+    #expect(asleep.controls == [] && asleep.decodeChanged)
+    let awake = config.put(0, power + 4, 2)
+    #expect(awake.functionReset == !keepsState)
+    #expect(config.controls == (keepsState ? .busMaster : []))
+    config.put(1, power + 4, 2)
+    #expect(config.get(power + 4, 2) & 3 == 0, "D1 is not there")
+  }
+
+  @Test("Any access of any size at any place is answered as bytes are", arguments: 0..<8)
+  func anyAccess(seed: UInt64) throws {
+    var config = try function()
+    var random = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+    func next() -> UInt64 {
+      random ^= random << 13
+      random ^= random >> 7
+      random ^= random << 17
+      return random
+    }
+    for _ in 0..<400 {
+      let offset = Int(next() % 4200) - 50
+      let count = [1, 2, 3, 4, 8, 16][Int(next() % 6)]
+      if next() & 1 == 0 {
+        config.put(next(), offset, min(count, 8))
+      } else {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var span = bytes.mutableSpan
+        config.read(at: offset, into: &span)
+        for (index, byte) in bytes.enumerated() {
+          #expect(config.get(offset + index, 1) == UInt64(byte))
+        }
+      }
+    }
+    #expect(config.get(0, 4) == 0x0B25_8086, "what names the device never changes")
+    var whole = [UInt8](repeating: 0, count: 4096)
+    var span = whole.mutableSpan
+    config.read(at: 0, into: &span)
+    #expect(try ConfigSpace(whole).walkCapabilities().isIntact)
+    #expect(config.get(4096, 4) == 0xFFFF_FFFF)
+    _ = config.put(1, .max, 8)
+  }
+
+  @Test("Config spaces that no guest could use are refused")
+  func refusals() throws {
+    let model = DSADevice()
+    #expect(throws: ServedConfigError.incomplete(byteCount: 64)) {
+      try ServedConfig(ConfigSpace(Array(model.config.bytes[..<64])), regions: model.regions)
+    }
+    #expect(throws: ServedConfigError.messageTable(region: 0)) {
+      try ServedConfig(model.config, regions: [])
+    }
+    #expect(throws: ServedConfigError.region(index: 5, byteCount: 4096)) {
+      try ServedConfig(model.config, regions: [.init(index: 5, byteCount: 4096)])
+    }
+    #expect(throws: ServedConfigError.noIdentity) {
+      try ServedConfig(ConfigSpace(Array(repeating: .max, count: 4096)), regions: [])
+    }
+    var bridge = ConfigSpaceBuilder(model.config)
+    bridge.put8(1, at: 0x0E)
+    #expect(throws: ServedConfigError.notAnEndpoint(headerType: 1)) {
+      try ServedConfig(bridge.config, regions: model.regions)
+    }
+  }
+
+  @Test("A dump is served with regions that its registers and message table name")
+  func dump() throws {
+    let dump = SampleDevice.sapphireRapidsDSA
+    let regions = DeviceRegion.dumped(dump, sizes: [0: 65536])
+    #expect(regions.map(\.index) == [0, 2])
+    #expect(regions.map(\.byteCount) == [65536, 4096])
+    #expect(regions.allSatisfy { $0.content == .memory && $0.isPrefetchable })
+    let guessed = DeviceRegion.dumped(dump)
+    #expect(guessed[0].byteCount == 16384, "the pending bits at 0x3000 are in it")
+    var config = try ServedConfig(dump, regions: regions)
+    #expect(config.controls == [], "what its driver had turned on is off")
+    #expect(config.get(0, 4) == 0x0B25_8086)
+    let information = config.information(name: "dump")
+    #expect(information.regions.count == 9 && information.interrupts.count == 5)
+    #expect(information.regions.map(\.byteCount) == [65536, 0, 4096, 0, 0, 0, 0, 4096, 0])
+    #expect(information.interrupts.map(\.count) == [0, 0, 9, 1, 1])
+  }
+}

@@ -1,0 +1,214 @@
+import HostABI
+import HostSystem
+import Hardware
+import Synchronization
+import Testing
+import VFIOUser
+import VirtualIOMMU
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+@testable import Serving
+
+@Suite("A machine's devices behind the unit")
+struct MachineTests {
+  private let data = ServedGuest.data
+
+  @Test("each PASID copies through its own first stage")
+  func pasids() throws {
+    let guest = try ServedGuest()
+    try guest.turnOn()
+    for pasid in [5, 9] as [UInt64] {
+      guest.enter(pasid)
+      let place = data + pasid * 0x1_0000
+      for page in 0..<3 as Range<UInt64> {
+        guest.map(0x1_0000 + page << 12, to: place + page << 12, of: pasid)
+      }
+      guest[place] = 0x1111_1111 * pasid
+    }
+    try guest.enable(pasids: [5, 9])
+    for (queue, pasid) in [(0, 5), (1, 9)] as [(UInt64, UInt64)] {
+      let place = data + pasid * 0x1_0000
+      try guest.move(0x1_0000, 0x1_1000, 4096, record: 0x1_2000, queue: queue)
+      try guest.wait { guest[place + 0x2000] & 0xFF != 0 }
+      #expect(guest[place + 0x2000] & 0xFF == 1)
+      #expect(guest[place + 0x1000] == 0x1111_1111 * pasid)
+    }
+    #expect(guest.device.counts[.writtenBytes] >= 8192)
+  }
+
+  @Test("a PASID that nothing is attached to is a fault of the guest's unit, with a message")
+  func fault() throws {
+    let guest = try ServedGuest()
+    try guest.turnOn()
+    try guest.enable(pasids: [77])
+    try guest.move(0x1_0000, 0x1_1000, 64, record: 0x1_2000)
+    try guest.wait { try guest.load(4, 0xC0, 0, guest.device) & 1 == 1 }
+    // Primary pending fault, and a record that names reason, requester, PASID and address.
+    #expect(try guest.load(4, UInt64(VTdRegister.faultStatus), 0, guest.function) & 2 == 2)
+    let high = try guest.load(8, UInt64(VTdRegister.faultRecords) + 8, 0, guest.function)
+    #expect(high >> 63 == 1)
+    #expect(high & 0xFFFF == 0x40)
+    #expect(high >> 40 & 0xF_FFFF == 77)
+    #expect(guest.peer.posted.contains { $0.0 == 0xFEE0_2000 && $0.1 == [0x66, 0, 0, 0] })
+  }
+
+  @Test("a page request goes to the guest, and its answer lets the copy go on")
+  func pageRequest() throws {
+    let guest = try ServedGuest()
+    try guest.turnOn()
+    guest.enter(5)
+    guest.map(0x1_0000, to: data, of: 5)
+    guest.map(0x1_2000, to: data + 0x2000, of: 5)
+    guest[data] = 0xABCD
+    try guest.enable(pasids: [5])
+    try guest.move(0x1_0000, 0x1_1000, 64, record: 0x1_2000, blocks: true)
+    try guest.wait {
+      try guest.load(8, UInt64(VTdRegister.requestTail), 0, guest.function) == 32
+    }
+    let low = guest[ServedGuest.requests]
+    let high = guest[ServedGuest.requests + 8]
+    #expect(low >> 16 & 0xFFFF == 0x40 && low >> 32 & 0xF_FFFF == 5)
+    #expect(high & ~0xFFF == 0x1_1000 && high & 2 == 2)
+    #expect(guest.peer.posted.contains { $0.0 == 0xFEE0_1000 && $0.1 == [0x55, 0, 0, 0] })
+    guest.map(0x1_1000, to: data + 0x1000, of: 5)
+    try guest.put(9 | 1 << 4 | 0x40 << 16 | 5 << 32, high & 0xFF8)
+    try guest.wait { guest[data + 0x2000] & 0xFF != 0 }
+    #expect(guest[data + 0x2000] & 0xFF == 1)
+    #expect(guest[data + 0x1000] == 0xABCD)
+  }
+
+  @Test("memory that the unit's client takes away is reached no more")
+  func unmap() throws {
+    let guest = try ServedGuest()
+    try guest.turnOn()
+    guest.enter(5)
+    for page in 0..<3 as Range<UInt64> {
+      guest.map(0x1_0000 + page << 12, to: data + page << 12, of: 5)
+    }
+    try guest.enable(pasids: [5])
+    try guest.move(0x1_0000, 0x1_1000, 64, record: 0x1_2000)
+    try guest.wait { guest[data + 0x2000] & 0xFF == 1 }
+    guest.function.unmap(guest.mapping().range)
+    guest[data + 0x2000] = 0
+    try guest.move(0x1_0000, 0x1_1000, 64, record: 0x1_2000)
+    try guest.wait { try guest.load(4, 0xC0, 0, guest.device) & 1 == 1 }
+    #expect(guest[data + 0x2000] == 0)
+  }
+
+  @Test("without a unit the device reaches what its own client has, and nothing with a PASID")
+  func plain() throws {
+    let guest = try ServedGuest(hasUnit: false)
+    try guest.enable(pasids: [nil])
+    guest[data] = 0x77
+    try guest.move(data, data + 0x1000, 4096, record: data + 0x2000)
+    try guest.wait { guest[data + 0x2000] & 0xFF != 0 }
+    #expect(guest[data + 0x2000] & 0xFF == 1)
+    #expect(guest[data + 0x1000] == 0x77)
+    // What no descriptor came for goes by messages.
+    guest.peer.state.withLock { state in
+      for index in 0..<8192 as Range<UInt64> {
+        state.memory[0x4000_0000 + index] = UInt8(index & 0x7F)
+      }
+    }
+    try guest.move(0x4000_0F00, data + 0x3000, 512, record: data + 0x2040)
+    try guest.wait { guest[data + 0x2040] & 0xFF != 0 }
+    #expect(guest[data + 0x3000] & 0xFF == 0 && guest[data + 0x3000] >> 8 & 0xFF == 1)
+    #expect(guest[data + 0x3100] >> 8 & 0xFF == 1)
+    try guest.move(data + 0x3001, 0x4000_1000, 256, record: data + 0x2080)
+    try guest.wait { guest[data + 0x2080] & 0xFF != 0 }
+    #expect(guest.peer.state.withLock { $0.memory[0x4000_1000] } == 1)
+  }
+
+  @Test("when its client is gone, a device is as it was at first, and makes no request")
+  func detached() throws {
+    let guest = try ServedGuest()
+    try guest.turnOn()
+    try guest.enable(pasids: [5])
+    guest.device.detached()
+    guest.function.detached()
+    #expect(guest.device.controls.isEmpty)
+    #expect(guest.function.memory.all.isEmpty)
+    #expect(try guest.load(4, UInt64(VTdRegister.status), 0, guest.function) == 0)
+    #expect(try guest.load(4, 0x90, 0, guest.device) & 3 == 0)
+  }
+
+  @Test("the unit's function hides once its registers were read, until it is reset")
+  func hiding() throws {
+    let guest = try ServedGuest()
+    #expect(try guest.load(4, 0, 7, guest.function) == 0x00FE_1B36)
+    _ = try guest.load(8, UInt64(VTdRegister.capability), 0, guest.function)
+    #expect(try guest.load(4, 0, 7, guest.function) == 0xFFFF_FFFF)
+    #expect(try guest.load(2, 0x10, 7, guest.function) == 0xFFFF)
+    try guest.function.reset()
+    #expect(try guest.load(4, 0, 7, guest.function) == 0x00FE_1B36)
+  }
+
+  @Test("the firmware's question for a ROM mends the table that it has put into memory")
+  func table() throws {
+    let guest = try ServedGuest()
+    let configuration = guest.function.unit.configuration
+    let slots = guest.machine.devices.map(\.slot)
+    let table = try ServedMachine.dmarTable(of: configuration, for: slots)
+    for place in [0x7F_0063, 0x7E_FFFE] { guest.bytes.write(table, at: place) }
+    // A table of somebody else's stays as it is.
+    var other = table
+    other[10] = 0x42
+    other[9] &-= 0x42 &- table[10]
+    guest.bytes.write(other, at: 0x7D_0000)
+    try guest.store(0xFEBF_1000, 4, 0x10, 7, guest.function)
+    try guest.store(0xFFFF_F800, 4, 0x30, 7, guest.function)
+    #expect(guest.bytes.read(at: 0x7F_0063, count: table.count) == table)
+    try guest.store(0xFFFF_FFFE, 4, 0x30, 7, guest.function)
+    let expected = try ServedMachine.dmarTable(of: configuration, for: slots, base: 0xFEBF_1000)
+    for place in [0x7F_0063, 0x7E_FFFE] {
+      #expect(guest.bytes.read(at: place, count: table.count) == expected)
+    }
+    #expect(expected.reduce(0, &+) == 0)
+    #expect(guest.bytes.read(at: 0x7D_0000, count: table.count) == other)
+  }
+
+  @Test("firmware that asks for no ROM has its table mended while it looks at config space")
+  func tableWithoutROM() throws {
+    let guest = try ServedGuest()
+    let configuration = guest.function.unit.configuration
+    let slots = guest.machine.devices.map(\.slot)
+    let place = 0x60_0003
+    guest.bytes.write(try ServedMachine.dmarTable(of: configuration, for: slots), at: place)
+    try guest.store(0x8000_1000, 4, 0x10, 7, guest.function)
+    let before = guest.bytes.read(at: place, count: 72)
+    _ = try guest.load(4, 0, 7, guest.function)
+    #expect(guest.bytes.read(at: place, count: 72) == before)
+    // Memory decoding says that the registers have their place.
+    try guest.store(6, 2, 4, 7, guest.function)
+    let expected = try ServedMachine.dmarTable(of: configuration, for: slots, base: 0x8000_1000)
+    #expect(guest.bytes.read(at: place, count: 72) == expected)
+    // Written anew, as after a reset of the machine.
+    guest.bytes.write(before, at: place)
+    try guest.wait {
+      _ = try guest.load(4, 0, 7, guest.function)
+      return guest.bytes.read(at: place, count: 72) == expected
+    }
+  }
+
+  @Test("a client's file that shrinks is zeros from then on, and nobody ends")
+  func shrinking() throws {
+    let guest = try ServedGuest()
+    try guest.turnOn()
+    guest.enter(5)
+    for page in 0..<3 as Range<UInt64> {
+      guest.map(0x1_0000 + page << 12, to: data + page << 12, of: 5)
+    }
+    try guest.enable(pasids: [5])
+    #expect(ftruncate(guest.file.descriptor, 0x10_0000) == 0)
+    // The first stage's tables are gone: what is read there is zeros, so the device asks for a page.
+    try guest.move(0x1_0000, 0x1_1000, 64, record: 0x1_2000)
+    try guest.wait {
+      try guest.load(8, UInt64(VTdRegister.requestTail), 0, guest.function) == 32
+    }
+  }
+}
