@@ -76,5 +76,15 @@ final class SocketChannel: Channel {
     return events.map { $0 != 0 } ?? true
   }
 
+  /// Waits until there is something to receive, or the end.
+  ///
+  /// - Parameter milliseconds: How long at most.
+  /// - Returns: Whether there is.
+  func waitForBytes(milliseconds: Int64) -> Bool {
+    let canBeRead: Int16 = 1
+    let events = try? Calls.wait(socket.descriptor, for: canBeRead, milliseconds: milliseconds)
+    return events.map { $0 != 0 } ?? true
+  }
+
   func shutDown() { Calls.shutDown(socket.descriptor) }
 }
