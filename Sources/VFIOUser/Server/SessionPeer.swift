@@ -1,0 +1,56 @@
+import HostABI
+import HostSystem
+import Hardware
+import Synchronization
+
+/// A device's way to the memory of the client that is connected.
+final class SessionPeer: UserPeer {
+  /// Bytes that a posted write may have.
+  static let postLimit = 4096
+
+  let requester: Requester
+  /// Bytes that one message may move, as agreed.
+  let transferLimit = Atomic(UserLimits.transfer)
+
+  init(_ requester: Requester) { self.requester = requester }
+
+  func post(_ address: UInt64, _ bytes: Span<UInt8>) -> Bool {
+    guard bytes.count <= Self.postLimit else { return false }
+    return requester.post(.writeDMA, Self.place(address, bytes.count), bytes)
+  }
+
+  func read(_ address: UInt64, into buffer: inout MutableSpan<UInt8>) throws(LinuxErrno) {
+    var done = 0
+    while done < buffer.count {
+      let count = min(buffer.count - done, transferLimit.load(ordering: .relaxed))
+      let reply = try requester.ask(.readDMA, Self.place(address &+ UInt64(done), count))
+      let payload = reply.payload.span
+      guard payload.count == 16 + count,
+        payload.little(UInt64.self, at: 0) == address &+ UInt64(done),
+        payload.little(UInt64.self, at: 8) == UInt64(count)
+      else { throw .EIO }
+      buffer.store(payload.extracting(16..<payload.count), at: done)
+      done += count
+    }
+  }
+
+  func write(_ address: UInt64, _ bytes: Span<UInt8>) throws(LinuxErrno) {
+    var done = 0
+    while done < bytes.count {
+      let count = min(bytes.count - done, transferLimit.load(ordering: .relaxed))
+      _ = try requester.ask(
+        .writeDMA, Self.place(address &+ UInt64(done), count),
+        bytes.extracting(done..<(done + count)))
+      done += count
+    }
+  }
+
+  /// The fixed part of a message about memory.
+  private static func place(_ address: UInt64, _ count: Int) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: 16)
+    var span = bytes.mutableSpan
+    span.storeLittle(address, at: 0)
+    span.storeLittle(UInt64(count), at: 8)
+    return bytes
+  }
+}

@@ -1,0 +1,211 @@
+import HostABI
+import HostSystem
+import Synchronization
+
+/// The way out of a connection: whole messages of several threads, in the order they came.
+///
+/// A message goes at once when there is room. What does not go waits here, up to a limit, and another
+/// thread sends it; nobody who puts a message in waits for the peer.
+package final class Outbox: Sendable {
+  /// Bytes that may wait.
+  package static let limit = 4 << 20
+
+  /// What becomes of a message that does not go at once.
+  package enum Urgency: Sendable {
+    /// It waits here, but not in a full box.
+    case posted
+    /// It waits here, even in a full box: there is one at a time.
+    case reply
+    /// Who sends it may wait, and waits for the peer rather than copy it.
+    case patient
+  }
+
+  private struct Waiting {
+    var bytes: [UInt8]
+    var first: Int
+    var files: [ReceivedFile]
+  }
+
+  private struct State {
+    var waiting: [Waiting] = []
+    /// How many of the first are gone.
+    var gone = 0
+    var byteCount = 0
+    /// Whether a patient thread is sending the rest of a message that has begun.
+    var isSending = false
+    var isClosed = false
+
+    var isEmpty: Bool { gone == waiting.count }
+  }
+
+  private let channel: any Channel
+  private let state = Mutex(State())
+  private let sender = Mutex<ServiceThread?>(nil)
+
+  /// Makes the way out of a channel.
+  package init(_ channel: any Channel) { self.channel = channel }
+
+  /// Sends a message, or keeps it for later.
+  ///
+  /// - Parameters:
+  ///   - bytes: The message, or its first part with at least the header.
+  ///   - tail: The rest of it.
+  ///   - files: Descriptors that go with it.
+  ///   - urgency: What becomes of it when it does not go at once.
+  /// - Returns: Whether it went or waits: `false` when the connection is over or the box is full.
+  package func send(
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8> = Span(), _ files: [ReceivedFile] = [],
+    _ urgency: Urgency = .reply
+  ) -> Bool {
+    var sent = 0
+    let begin = state.withLock { state -> Begin in
+      guard !state.isClosed else { return .refused }
+      let byteCount = bytes.count + tail.count
+      if state.isEmpty, !state.isSending {
+        do throws(LinuxErrno) {
+          sent = try channel.send(bytes, tail, files)
+        } catch {
+          guard error == .EAGAIN else {
+            close(&state)
+            return .refused
+          }
+        }
+        if sent == byteCount { return .done }
+        if urgency == .patient {
+          state.isSending = true
+          return .partly
+        }
+      }
+      guard
+        sent > 0 || urgency != .posted || state.byteCount + byteCount <= Self.limit
+      else { return .refused }
+      let (first, second) = Self.rest(bytes, tail, sent)
+      let copy = [UInt8](copying: first, second)
+      state.byteCount += copy.count
+      state.waiting.append(Waiting(bytes: copy, first: 0, files: sent > 0 ? [] : files))
+      return .later
+    }
+    switch begin {
+    case .done: return true
+    case .refused: return false
+    case .later:
+      pokeSender()
+      return true
+    case .partly: return finish(bytes, tail, sent, files)
+    }
+  }
+
+  /// How a message began.
+  private enum Begin {
+    case done
+    case refused
+    case later
+    case partly
+  }
+
+  /// What is left of a message.
+  @_lifetime(copy bytes, copy tail)
+  private static func rest(
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ sent: Int
+  ) -> (Span<UInt8>, Span<UInt8>) {
+    sent < bytes.count
+      ? (bytes.extracting(sent..<bytes.count), tail)
+      : (tail.extracting((sent - bytes.count)..<tail.count), Span())
+  }
+
+  /// Sends the rest of a message, while others' wait.
+  private func finish(
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ start: Int, _ files: [ReceivedFile]
+  ) -> Bool {
+    var sent = start
+    while sent < bytes.count + tail.count {
+      _ = channel.waitForRoom(milliseconds: 100)
+      let isKept = state.withLock { state in
+        guard !state.isClosed else { return false }
+        let (first, second) = Self.rest(bytes, tail, sent)
+        do throws(LinuxErrno) {
+          sent += try channel.send(first, second, sent == 0 ? files : [])
+        } catch {
+          guard error == .EAGAIN else {
+            close(&state)
+            return false
+          }
+        }
+        return true
+      }
+      guard isKept else { return false }
+    }
+    state.withLock { $0.isSending = false }
+    if sendWaiting() { pokeSender() }
+    return true
+  }
+
+  /// Waits until not much waits any more, or the connection is over.
+  package func waitUntilLow() {
+    while state.withLock({ !$0.isClosed && $0.byteCount > Self.limit / 2 }) {
+      _ = channel.waitForRoom(milliseconds: 100)
+      sendWaiting()
+    }
+  }
+
+  /// Nothing goes any more.
+  package func close() {
+    state.withLock { close(&$0) }
+    sender.withLock { sender in
+      let thread = sender
+      sender = nil
+      return thread
+    }?.stop()
+  }
+
+  private func close(_ state: inout State) {
+    state.isClosed = true
+    state.waiting = []
+    state.gone = 0
+    state.byteCount = 0
+  }
+
+  private func pokeSender() {
+    sender.withLock { sender in
+      if sender == nil {
+        sender = ServiceThread { [weak self] in
+          guard let self else { return false }
+          _ = self.channel.waitForRoom(milliseconds: 100)
+          return self.sendWaiting()
+        }
+      }
+      sender?.poke()
+    }
+  }
+
+  /// Sends what goes of what waits; whether something is left.
+  @discardableResult
+  private func sendWaiting() -> Bool {
+    state.withLock { state in
+      // Who sends now sends what waits when it has done.
+      if state.isSending { return false }
+      while !state.isEmpty {
+        let message = state.waiting[state.gone]
+        let sent: Int
+        do throws(LinuxErrno) {
+          sent = try channel.send(
+            message.bytes.span.extracting(message.first..<message.bytes.count), message.files)
+        } catch {
+          if error == .EAGAIN { return true }
+          close(&state)
+          return false
+        }
+        state.byteCount -= sent
+        if message.first + sent == message.bytes.count {
+          state.gone += 1
+        } else {
+          state.waiting[state.gone].first += sent
+          state.waiting[state.gone].files = []
+        }
+      }
+      state.waiting.removeAll(keepingCapacity: true)
+      state.gone = 0
+      return false
+    }
+  }
+}
