@@ -125,6 +125,10 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["PCIe"], path: "Tests/TestSupport",
       swiftSettings: settings),
+    // A guest's driver of a VT-d unit, for tests of what stands behind one.
+    .target(
+      name: "GuestSupport", dependencies: ["Hardware", "HostABI", "IOMMU", "VirtualIOMMU"],
+      path: "Tests/GuestSupport", swiftSettings: settings),
     .testTarget(
       name: "HardwareTests", dependencies: ["Hardware", "TestSupport"], swiftSettings: settings),
     .testTarget(
@@ -187,6 +191,7 @@ let package = Package(
     .testTarget(
       name: "PassthroughTests",
       dependencies: [
+        "GuestSupport",
         "HostABI", "HostSystem", "Hardware", "IOMMU", "IOMMUClient", "PCIe", "Passthrough",
         "Placement", "SoftHost", "TestSupport", "VirtualIOMMU",
       ],
@@ -198,10 +203,9 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "LogText",
-        "PCIe", "Passthrough", "Placement", "Serving", "SoftHost", "TestSupport", "VFIOUser",
-        "VirtualIOMMU", .product(name: "SystemPackage", package: "swift-system"),
-        "VirtualIOMMU",
+        "DeviceModels", "GuestSupport", "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU",
+        "IOMMUClient", "LogText", "PCIe", "Passthrough", "Placement", "Serving", "SoftHost",
+        "TestSupport", "VFIOUser", "VirtualIOMMU", .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
     .testTarget(

@@ -21,6 +21,8 @@ let package = Package(
     .target(name: "Counting"),
     // What runs as a program of `passage host`, and the bare notification that it is compared with.
     .executableTarget(name: "HostProbe"),
+    // Clients of vfio-user servers, and the bare server that they are compared with.
+    .executableTarget(name: "VFIOUserProbe"),
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
@@ -34,6 +36,7 @@ let package = Package(
         .product(name: "PCIe", package: "Passage"),
         .product(name: "Placement", package: "Passage"),
         .product(name: "SoftHost", package: "Passage"),
+        .product(name: "VFIOUser", package: "Passage"),
         .product(name: "VirtualIOMMU", package: "Passage"),
       ],
       swiftSettings: settings),

@@ -5,6 +5,7 @@ import SoftHost
 import Synchronization
 import SystemPackage
 import Testing
+
 @testable import HostLab
 
 @Suite("The log of a program's requests")

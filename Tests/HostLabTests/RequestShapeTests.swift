@@ -2,6 +2,7 @@ import HostABI
 import LogText
 import PCIe
 import Testing
+
 @testable import HostLab
 
 @Suite("Shapes of requests")

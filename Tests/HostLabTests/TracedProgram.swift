@@ -2,6 +2,7 @@ import HostABI
 import HostSystem
 import LogText
 import SoftHost
+
 @testable import HostLab
 
 /// A program on a software host whose calls are traced, as a supervisor would.

@@ -1,3 +1,4 @@
+import GuestSupport
 import HostABI
 import Hardware
 import IOMMU

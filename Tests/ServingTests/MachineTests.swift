@@ -145,7 +145,9 @@ struct MachineTests {
   @Test("the firmware's question for a ROM mends the table that it has put into memory")
   func table() throws {
     let guest = try ServedGuest()
-    let table = try #require(try guest.machine.dmarTable())
+    let configuration = guest.function.unit.configuration
+    let slots = guest.machine.devices.map(\.slot)
+    let table = try ServedMachine.dmarTable(of: configuration, for: slots)
     for place in [0x7F_0013, 0x7E_FFFE] { guest.bytes.write(table, at: place) }
     // A table of somebody else's stays as it is.
     var other = table
@@ -156,7 +158,7 @@ struct MachineTests {
     try guest.store(0xFFFF_F800, 4, 0x30, 7, guest.function)
     #expect(guest.bytes.read(at: 0x7F_0013, count: table.count) == table)
     try guest.store(0xFFFF_FFFE, 4, 0x30, 7, guest.function)
-    let expected = try #require(try guest.machine.dmarTable(base: 0xFEBF_1000))
+    let expected = try ServedMachine.dmarTable(of: configuration, for: slots, base: 0xFEBF_1000)
     for place in [0x7F_0013, 0x7E_FFFE] {
       #expect(guest.bytes.read(at: place, count: table.count) == expected)
     }

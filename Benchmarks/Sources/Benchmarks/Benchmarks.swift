@@ -12,6 +12,7 @@ enum Benchmarks {
     case ("make", 3) where arguments[1] == "spaced-lines":
       try Inputs.lines(numbers[0], isSpaced: true)
     case ("split-lines", 2): print(FleetRows.splitLines(of: arguments[1]))
+    case ("serve-device", 2): ServeProcess.run(arguments[1])
     case ("measure", 6...7) where numbers.count == 3:
       let setup = Setup(
         passage: arguments[1], folder: arguments[2], devices: numbers[0], lines: numbers[1],
@@ -39,6 +40,8 @@ enum Benchmarks {
     if isAll || only == "--vtd" { VTdRows(setup).measure(into: &table) }
     if isAll || only == "--host" { HostRows(setup).measure(into: &table) }
     if isAll || only == "--host-lab" { HostLabRows(setup).measure(into: &table) }
+    if isAll || only == "--serve" { ServeRows(setup).measure(into: &table) }
+    if isAll || only == "--serve" { ServeUnitRows(setup).measure(into: &table) }
     if isAll || only == "--devices" { DeviceRows(setup).measure(into: &table) }
     if isAll || only == "--ranges" { RangeRows(setup).measure(into: &table) }
     return table

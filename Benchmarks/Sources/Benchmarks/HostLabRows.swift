@@ -66,7 +66,12 @@ struct HostLabRows {
     guard Child.run(probe, ["pinned"] + command + [file, "\(count)"])?.status == 0 else {
       return []
     }
-    return Self.lines(of: file).compactMap { line in
+    return Self.figures(of: file)
+  }
+
+  /// The figures that a probe wrote: names and values.
+  static func figures(of path: String) -> [(name: String, value: Double)] {
+    lines(of: path).compactMap { line in
       let words = line.split(separator: " ")
       guard words.count == 2, let value = Double(words[1]) else { return nil }
       return (String(words[0]), value)

@@ -155,7 +155,7 @@ final class ServeDevice: UserDevice {
     let count = Int(order[Self.byteCount / 8])
     try? bytes.withLock { bytes throws(LinuxErrno) in
       var buffer = bytes.mutableSpan
-      var part = buffer.extracting(first: count)
+      var part = buffer._mutatingExtracting(first: count)
       try peer.read(order[Self.source / 8], into: &part)
     }
     try? bytes.withLock { bytes throws(LinuxErrno) in

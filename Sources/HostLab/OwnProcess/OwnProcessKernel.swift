@@ -128,6 +128,11 @@ package final class OwnProcessKernel: HostKernel {
     _ descriptor: Int32, offset: UInt64, _ byteCount: Int, _ protection: MemoryProtection
   ) throws(LinuxErrno) -> UInt64 {
     guard files.file(descriptor) == nil, byteCount > 0 else { throw .EINVAL }
+    // Linux maps behind the end of a file and finds out when the pages are pinned; here it is now.
+    if let facts = try? Calls.facts(of: descriptor), facts.isFile {
+      let (end, overflow) = offset.addingReportingOverflow(UInt64(byteCount))
+      guard !overflow, end <= facts.byteCount else { throw .EFAULT }
+    }
     guard
       let backing = try? AnonymousMemory(
         mapping: descriptor, at: offset, byteCount: byteCount,

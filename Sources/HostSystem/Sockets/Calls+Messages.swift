@@ -1,7 +1,7 @@
 #if os(Linux)
   import CLinux
 
-  /// `struct msghdr` with one `struct iovec`, as 64-bit machines have them.
+  /// `struct msghdr`, as 64-bit machines have them.
   private struct MessageHeader: BitwiseCopyable {
     var name: UInt64 = 0
     var nameByteCount: UInt64 = 0
@@ -79,12 +79,14 @@
     /// - Parameters:
     ///   - socket: The socket.
     ///   - bytes: At least one byte.
+    ///   - tail: More bytes, which follow them in the same call.
     ///   - descriptors: At most ``messageDescriptorLimit``; the other side gets its own.
     ///   - waits: Whether to wait until there is room for all of them.
     /// - Returns: How many bytes went; the descriptors went with the first.
     /// - Throws: `EAGAIN` when there is no room now; `EPIPE` when nobody reads any more.
     package static func send(
-      _ socket: Int32, _ bytes: Span<UInt8>, descriptors: [Int32] = [], waits: Bool = true
+      _ socket: Int32, _ bytes: Span<UInt8>, tail: Span<UInt8> = Span(),
+      descriptors: [Int32] = [], waits: Bool = true
     ) throws(CallFailure) -> Int {
       guard descriptors.count <= messageDescriptorLimit else {
         throw CallFailure(errno: CallFailure.invalid)
@@ -98,17 +100,24 @@
       }
       // The bytes live for the call, which only reads them.
       let result = unsafe bytes.withUnsafeBufferPointer { bytes in
-        var piece = Piece(
-          address: UInt64(UInt(bitPattern: bytes.baseAddress)), byteCount: UInt64(bytes.count))
-        // The three values live for the call, and have the sizes that it is told.
-        return unsafe withUnsafeMutablePointer(to: &piece) { piece in
-          unsafe withUnsafeMutablePointer(to: &control) { control in
-            header.pieces = UInt64(UInt(bitPattern: piece))
-            if header.controlByteCount > 0 { header.control = UInt64(UInt(bitPattern: control)) }
-            return unsafe withUnsafeMutablePointer(to: &header) { header in
-              untilDone(
-                clinux_sendmsg, socket.register, UInt64(UInt(bitPattern: header)),
-                waits ? noSignal : noSignal | doNotWait)
+        unsafe tail.withUnsafeBufferPointer { tail in
+          var pieces: InlineArray<2, Piece> = [
+            Piece(
+              address: UInt64(UInt(bitPattern: bytes.baseAddress)), byteCount: UInt64(bytes.count)),
+            Piece(
+              address: UInt64(UInt(bitPattern: tail.baseAddress)), byteCount: UInt64(tail.count)),
+          ]
+          header.pieceCount = tail.isEmpty ? 1 : 2
+          // The three values live for the call, and have the sizes that it is told.
+          return unsafe withUnsafeMutablePointer(to: &pieces) { pieces in
+            unsafe withUnsafeMutablePointer(to: &control) { control in
+              header.pieces = UInt64(UInt(bitPattern: pieces))
+              if header.controlByteCount > 0 { header.control = UInt64(UInt(bitPattern: control)) }
+              return unsafe withUnsafeMutablePointer(to: &header) { header in
+                untilDone(
+                  clinux_sendmsg, socket.register, UInt64(UInt(bitPattern: header)),
+                  waits ? noSignal : noSignal | doNotWait)
+              }
             }
           }
         }

@@ -11,7 +11,7 @@ import VirtualIOMMU
 ///
 /// A device that no unit of ours stands in front of has one that is never switched on: its requests
 /// pass as they are, and those with a PASID have no way.
-final class ServedPort: DevicePort {
+final class ServedPort: DevicePort, MessageCarrier {
   private let endpoint: VTdEndpoint
   private let memory: GuestMemory
   private let interrupts: ServedInterrupts

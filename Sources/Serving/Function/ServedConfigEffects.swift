@@ -4,8 +4,9 @@ public import DeviceModels
 public struct ServedConfigEffects: Hashable, Sendable {
   /// What the function may do now, when that has changed.
   public var controls: FunctionControls?
-  /// Whether the function was reset: by Initiate Function Level Reset, or by waking from D3hot
-  /// without No_Soft_Reset. Config space is as at first already.
+  /// Whether the function was reset; config space is as at first already.
+  ///
+  /// Initiate Function Level Reset does so, and waking from D3hot without No_Soft_Reset.
   public var functionReset = false
   /// Whether a base address register has another value.
   public var barsChanged = false

@@ -3,6 +3,7 @@ package import HostABI
 import HostSystem
 import Hardware
 import PCIe
+import Passthrough
 import Synchronization
 import VFIOUser
 package import VirtualIOMMU
@@ -19,7 +20,10 @@ package final class ServedMachine: ServingMachine {
     let logged: LoggedFunction
     let server: UserServer
     let client: ServedClient
-    let model: ModelDevice?
+    /// A device of ours.
+    var model: ModelDevice?
+    /// A device of the host.
+    var passed: PassedDevice?
   }
 
   /// The devices, in the order of the options.
@@ -51,6 +55,19 @@ package final class ServedMachine: ServingMachine {
     let translator = vtd?.makeTranslator()
     var served: [Served] = []
     for (choice, slot) in zip(options.devices, places.devices) {
+      let client = ServedClient(slot.name, trace)
+      if case .vfio(let host) = choice.kind {
+        let device = try Self.passed(host, slot, behind: vtd, on: kernel, trace: trace)
+        routes.add(device)
+        served.append(
+          Served(
+            slot: slot, kind: choice.shortName,
+            logged: LoggedFunction(
+              slot.name, at: slot.place, config: device.shownConfig, kind: .other),
+            server: UserServer(path: slot.socketPath, device: device, observer: client),
+            client: client, passed: device))
+        continue
+      }
       let memory = shared ?? ServedMemory()
       let endpoint =
         if let vtd, let translator {
@@ -67,7 +84,6 @@ package final class ServedMachine: ServingMachine {
         throw ServeError.place(device: slot.name)
       }
       routes.add(device.port)
-      let client = ServedClient(slot.name, trace)
       served.append(
         Served(
           slot: slot, kind: choice.shortName,
@@ -87,7 +103,7 @@ package final class ServedMachine: ServingMachine {
           logged: LoggedFunction(
             slot.name, at: slot.place, config: UnitConfig.space, kind: .unit(vtd.configuration)),
           server: UserServer(path: slot.socketPath, device: function, observer: client),
-          client: client, model: nil), function
+          client: client), function
       )
       table = (
         options.socketDirectory + "/" + Self.tableName,
@@ -139,9 +155,24 @@ package final class ServedMachine: ServingMachine {
       }
       return DumpModel(
         device.config, regions: DeviceRegion.dumped(device.config, sizes: sizes))
-    case .vfio(let device):
-      throw ServeError.device("\(device.name)", "not served yet")
+    case .vfio: preconditionFailure("a device of the host has no model")
     }
+  }
+
+  private static func passed(
+    _ choice: PassedDeviceChoice, _ slot: ServedSlot, behind unit: VTdUnit?,
+    on kernel: any HostKernel, trace: any ServeTrace
+  ) throws -> PassedDevice {
+    let host: HostDevice =
+      switch choice.name {
+      case .address(let address): .address(address)
+      case .node(let path): .node(path)
+      }
+    let synthesis = SynthesisRequest(
+      wantsPASID: choice.wantsPASID, offset: choice.pasidOffset)
+    return try PassedDevice(
+      slot.name, from: host, at: slot.requester, behind: unit, on: kernel, synthesis: synthesis,
+      trace: trace)
   }
 
   // MARK: ServingMachine
@@ -168,7 +199,10 @@ package final class ServedMachine: ServingMachine {
 
   package func stop() {
     for served in all { served.server.stop() }
-    for served in all { served.model?.stop() }
+    for served in all {
+      served.model?.stop()
+      served.passed?.end()
+    }
     if let table { try? Calls.removeFile(table.path) }
   }
 

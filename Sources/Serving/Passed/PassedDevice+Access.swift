@@ -94,6 +94,10 @@ extension PassedDevice {
       var value: UInt32 = 0
       for byte in 0..<width.rawValue { value |= UInt32(bytes[done + byte]) << UInt32(8 * byte) }
       done += width.rawValue
+      let command = 4
+      if place <= command, place + width.rawValue > command {
+        isBusMaster.store(bytes[command - offset] & 4 != 0, ordering: .relaxed)
+      }
       let outcome = realised.withLock { $0.device?.writeConfig(value, width, at: place) }
       guard let outcome else { return }
       if !outcome.changes.isEmpty { hasChanged = true }

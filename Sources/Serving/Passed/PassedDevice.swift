@@ -47,6 +47,8 @@ public final class PassedDevice: UserDevice {
   let function: Mutex<KeptDevice?>
   let memory = Mutex(PassedMemory())
   let interrupts = Mutex(PassedInterrupts())
+  /// Whether the guest lets the function be a bus master, so that its client takes messages.
+  let isBusMaster = Atomic(false)
   private let requests = Mutex<PageRequestThread?>(nil)
   private let client = Mutex<(any UserPeer)?>(nil)
 

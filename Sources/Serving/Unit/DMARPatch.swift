@@ -42,15 +42,18 @@ enum DMARPatch {
 
   /// Addresses of tables of ours, at most eight: the highest, and copies close below it.
   ///
-  /// Firmware puts its tables at the end of memory; all of it is looked at only if they are not there.
+  /// Firmware puts its tables at the end of memory.
   private static func find(in memory: ServedMemory) -> [UInt64] {
     var found: [UInt64] = []
+    var budget = limit
     for part in memory.all.reversed() where part.range.lowerBound < 1 << 32 {
       guard let file = part.file, part.isWritable else { continue }
       let start = part.range.lowerBound
       var end = min(part.range.upperBound, (1 << 32) - 1) + 1
       while end > start {
         if let first = found.first, end + reach < first { return found }
+        guard budget >= window else { return found }
+        budget -= window
         // A window begins a little before the one above it ends, as tables cross any boundary.
         let low = end - start > window ? end - window : start
         let bytes = file.offset + (low - start)..<file.offset + (end - start)
@@ -67,6 +70,8 @@ enum DMARPatch {
   }
 
   private static let window: UInt64 = 1 << 20
+  /// How much memory is looked at, from the top.
+  private static let limit: UInt64 = 256 << 20
   /// How far below the highest table copies are looked for.
   private static let reach: UInt64 = 4 << 20
   private static let chunk: UInt64 = 1 << 16

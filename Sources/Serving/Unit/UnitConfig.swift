@@ -47,6 +47,9 @@ struct UnitConfig {
     return value == 0 || value == 0xFFFF_F000 ? nil : value
   }
 
+  /// Whether the registers answer: memory decoding is on.
+  var decodesMemory: Bool { bytes[4] & 2 != 0 }
+
   /// Puts everything back to how it was at first.
   mutating func reset() { self = UnitConfig() }
 

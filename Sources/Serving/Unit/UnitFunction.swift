@@ -28,7 +28,20 @@ package final class UnitFunction: UserDevice {
     var config: UnitConfig
     /// Whether a driver has found the registers.
     var isHidden = false
-    var clientCount = 0
+    /// When the table was looked for last.
+    var lastLook: ContinuousClock.Instant?
+
+    /// Whether it is time to look for the table: the registers have a place, and nobody uses them yet.
+    ///
+    /// Firmware that asks for no ROM gives no other sign that its tables are there, and it may write
+    /// them anew after a reset; but it goes on reading config space.
+    mutating func wantsLook() -> UInt64? {
+      guard !isHidden, config.decodesMemory, let base = config.base else { return nil }
+      let now = ContinuousClock.now
+      if let lastLook, now - lastLook < .milliseconds(20) { return nil }
+      lastLook = now
+      return base
+    }
   }
 
   /// Makes the function.
@@ -115,14 +128,16 @@ package final class UnitFunction: UserDevice {
       }
       noteAccess(region, offset, buffer.span, isWrite: false)
     case Int(VFIOPCI.configRegion):
-      state.withLock { state in
+      let base = state.withLock { state -> UInt64? in
         guard !state.isHidden else {
           for index in buffer.indices { buffer[index] = 0xFF }
-          return
+          return nil
         }
         state.config.read(at: Int(offset), into: &buffer)
+        return state.wantsLook()
       }
       noteAccess(region, offset, buffer.span, isWrite: false)
+      if let base { mendTable(base) }
     default: throw .EINVAL
     }
   }
@@ -148,7 +163,7 @@ package final class UnitFunction: UserDevice {
       let base = state.withLock { state -> UInt64? in
         guard !state.isHidden else { return nil }
         let asksForROM = state.config.write(at: Int(offset), bytes)
-        return asksForROM ? state.config.base : nil
+        return asksForROM ? state.config.base : state.wantsLook()
       }
       if let base { mendTable(base) }
     default: throw .EINVAL
@@ -171,9 +186,7 @@ package final class UnitFunction: UserDevice {
     case .mended(let place):
       trace.note(
         .note("the registers are at \(base.hex); DMAR table at \(place.hex) says so"), of: name)
-    case .wasRight: break
-    case .notFound:
-      trace.note(.note("no DMAR table of ours in the guest's memory yet"), of: name)
+    case .wasRight, .notFound: break
     }
   }
 

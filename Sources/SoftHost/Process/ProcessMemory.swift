@@ -175,7 +175,9 @@ package final class ProcessMemory: CallerMemory {
 
 extension ProcessMemory {
   /// Maps fresh pages.
-  package func allocate(_ byteCount: Int, _ protection: MemoryProtection) throws(LinuxErrno) -> UInt64 {
+  package func allocate(_ byteCount: Int, _ protection: MemoryProtection) throws(LinuxErrno)
+    -> UInt64
+  {
     guard let backing = try? AnonymousMemory(byteCount: byteCount) else {
       throw byteCount > 0 ? .ENOMEM : .EINVAL
     }

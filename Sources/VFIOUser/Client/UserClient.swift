@@ -81,7 +81,7 @@ public final class UserClient: Sendable {
     _ command: UserCommand, _ payload: [UInt8] = [], files: [ReceivedFile] = []
   ) throws(LinuxErrno) -> (payload: [UInt8], files: [ReceivedFile]) {
     let reply = try requester.ask(command, payload, files: files)
-    return (reply.payload, reply.files)
+    return ([UInt8](copying: reply.payload), reply.files)
   }
 
   /// Sends a message that wants no reply.
@@ -118,7 +118,7 @@ public final class UserClient: Sendable {
       do throws(MessageReader.Stop) {
         let header = try reader.next(from: channel, files: &files)
         if header.isReply {
-          _ = requester.table.complete(header, reader.payload, files)
+          _ = requester.table.complete(header, &reader, files)
         } else {
           answer(header, reader.payload, memory)
         }

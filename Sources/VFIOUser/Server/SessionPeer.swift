@@ -23,13 +23,16 @@ final class SessionPeer: UserPeer {
     var done = 0
     while done < buffer.count {
       let count = min(buffer.count - done, transferLimit.load(ordering: .relaxed))
-      let reply = try requester.ask(.readDMA, Self.place(address &+ UInt64(done), count))
-      let payload = reply.payload.span
+      var reply = try requester.ask(.readDMA, Self.place(address &+ UInt64(done), count))
+      defer { requester.table.recycle(&reply) }
+      let payload = reply.payload
       guard payload.count == 16 + count,
         payload.little(UInt64.self, at: 0) == address &+ UInt64(done),
         payload.little(UInt64.self, at: 8) == UInt64(count)
       else { throw .EIO }
-      for index in 0..<count { buffer[done + index] = payload[16 + index] }
+      let bytes = payload.extracting(16..<payload.count)
+      var part = buffer._mutatingExtracting(done..<(done + count))
+      for index in bytes.indices { part[index] = bytes[index] }
       done += count
     }
   }

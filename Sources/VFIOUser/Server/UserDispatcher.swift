@@ -62,14 +62,19 @@ package final class UserDispatcher {
     switch header.type {
     case 0: return answer(header, payload, files)
     case 1:
-      take(header, payload, files)
+      note(peer.requester.table.complete(header, payload, files), header)
       return .goOn
     default: return .disconnect("a message is neither a command nor a reply")
     }
   }
 
-  private func take(_ header: UserHeader, _ payload: Span<UInt8>, _ files: [ReceivedFile]) {
-    switch peer.requester.table.complete(header, payload, files) {
+  /// Takes a reply; as ``handle(_:_:_:)`` does, but without a copy of a large one.
+  func take(_ header: UserHeader, _ reader: inout MessageReader, _ files: [ReceivedFile]) {
+    note(peer.requester.table.complete(header, &reader, files), header)
+  }
+
+  private func note(_ outcome: RequestTable.Outcome, _ header: UserHeader) {
+    switch outcome {
     case .delivered, .done: break
     case .refused(let command, let errno):
       observe(
@@ -156,7 +161,7 @@ package final class UserDispatcher {
     case .regionIOFiles: return try regionIOFiles(payload)
     case .interruptInfo: return try interruptInfo(payload)
     case .setInterrupts: return try setInterrupts(payload, files)
-    case .reset: return try reset()
+    case .reset: return try reset(payload)
     case .dirtyPages: return try dirtyPages(payload)
     case .feature: return try feature(payload)
     case .readMigrationData: return try readMigrationData(payload)
@@ -165,7 +170,8 @@ package final class UserDispatcher {
     }
   }
 
-  private func reset() throws(Refusal) -> Int {
+  private func reset(_ payload: Span<UInt8>) throws(Refusal) -> Int {
+    guard payload.count == 0 else { throw Refusal(.EINVAL, "a reset has no fields") }
     do throws(LinuxErrno) { try device.reset() } catch { throw Refusal(device: error) }
     return 0
   }

@@ -197,7 +197,9 @@ public final class UserServer: Sendable {
       } catch {
         return error.words
       }
-      if case .disconnect(let why) = dispatcher.handle(header, reader.payload, files) {
+      if header.type == 1 {
+        dispatcher.take(header, &reader, files)
+      } else if case .disconnect(let why) = dispatcher.handle(header, reader.payload, files) {
         return why
       }
       if !files.isEmpty { files.removeAll() }

@@ -23,6 +23,18 @@ package protocol Channel: AnyObject, Sendable {
   /// - Throws: `EAGAIN` when there is no room now; `EPIPE` when nobody reads any more.
   func send(_ bytes: Span<UInt8>, _ files: [ReceivedFile]) throws(LinuxErrno) -> Int
 
+  /// As ``send(_:_:)`` with more bytes behind.
+  ///
+  /// - Parameters:
+  ///   - bytes: At least one.
+  ///   - tail: What follows them.
+  ///   - files: The descriptors.
+  /// - Returns: How many bytes of both went.
+  /// - Throws: As ``send(_:_:)``.
+  func send(
+    _ bytes: Span<UInt8>, tail: Span<UInt8>, _ files: [ReceivedFile]
+  ) throws(LinuxErrno) -> Int
+
   /// Waits until there may be room to send, or the stream is over.
   ///
   /// - Parameter milliseconds: How long at most.
@@ -31,4 +43,13 @@ package protocol Channel: AnyObject, Sendable {
 
   /// Ends both directions; whoever waits wakes.
   func shutDown()
+}
+
+extension Channel {
+  /// The first part alone, as a channel does that has no room for more.
+  package func send(
+    _ bytes: Span<UInt8>, tail: Span<UInt8>, _ files: [ReceivedFile]
+  ) throws(LinuxErrno) -> Int {
+    try send(bytes, files)
+  }
 }

@@ -69,6 +69,24 @@ package struct MessageReader: ~Copyable {
     get { buffer.span.extracting((first + min(lent, UserHeader.byteCount))..<(first + lent)) }
   }
 
+  /// Gives the buffer away with the message that ``next(from:files:)`` found, and goes on with another.
+  ///
+  /// - Parameter other: The buffer to go on with, which is made larger if it must be; the one with the
+  ///   message afterwards.
+  /// - Returns: Where in it the payload is.
+  package mutating func exchange(_ other: inout [UInt8]) -> Range<Int> {
+    if other.count < buffer.count { other = [UInt8](repeating: 0, count: buffer.count) }
+    let place = (first + min(lent, UserHeader.byteCount))..<(first + lent)
+    // The start of the messages behind it: few bytes, or many small messages.
+    for index in place.upperBound..<end { other[index - place.upperBound] = buffer[index] }
+    swap(&buffer, &other)
+    position += UInt64(lent)
+    end -= place.upperBound
+    first = 0
+    lent = 0
+    return place
+  }
+
   private mutating func drop() {
     first += lent
     position += UInt64(lent)

@@ -9,9 +9,17 @@ package final class RequestTable: Sendable {
 
   /// An answer.
   struct Reply: Sendable {
-    var header: UserHeader
-    var payload: [UInt8]
-    var files: [ReceivedFile]
+    let header: UserHeader
+    let files: [ReceivedFile]
+    /// A buffer, and where in it the payload is.
+    fileprivate var buffer: [UInt8]
+    fileprivate let place: Range<Int>
+
+    /// The bytes behind the header.
+    var payload: Span<UInt8> {
+      @_lifetime(borrow self)
+      get { buffer.span.extracting(place) }
+    }
   }
 
   /// Where a thread waits for one.
@@ -45,6 +53,8 @@ package final class RequestTable: Sendable {
     var lateCount = 0
     var postedCount = 0
     var freeSlots: [Slot] = []
+    /// A large buffer that nobody uses, or an empty one.
+    var spare: [UInt8] = []
     var isOver = false
 
     /// A number that no request has.
@@ -117,16 +127,55 @@ package final class RequestTable: Sendable {
   }
 
   /// Gives an answer to whoever waits for it.
+  ///
+  /// A large one is not copied: whoever waits gets the reader's buffer, and the reader another one.
+  func complete(
+    _ header: UserHeader, _ reader: inout MessageReader, _ files: [ReceivedFile]
+  ) -> Outcome {
+    settle(header) { spare in
+      guard reader.payload.count >= Self.largeCount else {
+        return Self.copy(header, reader.payload, files)
+      }
+      var buffer: [UInt8] = []
+      swap(&buffer, &spare)
+      let place = reader.exchange(&buffer)
+      return Reply(header: header, files: files, buffer: buffer, place: place)
+    }
+  }
+
+  /// Payloads from this size on are handed over rather than copied.
+  private static let largeCount = 16 * 1024
+
+  /// Gives an answer to whoever waits for it.
   func complete(
     _ header: UserHeader, _ payload: Span<UInt8>, _ files: [ReceivedFile]
   ) -> Outcome {
+    settle(header) { _ in Self.copy(header, payload, files) }
+  }
+
+  private static func copy(
+    _ header: UserHeader, _ payload: Span<UInt8>, _ files: [ReceivedFile]
+  ) -> Reply {
+    Reply(
+      header: header, files: files, buffer: [UInt8](copying: payload), place: 0..<payload.count)
+  }
+
+  /// Takes the buffer of an answer back that nobody looks at any more.
+  func recycle(_ reply: inout Reply) {
+    guard reply.buffer.count >= Self.largeCount else { return }
+    var buffer: [UInt8] = []
+    swap(&buffer, &reply.buffer)
+    state.withLock { swap(&buffer, &$0.spare) }
+  }
+
+  private func settle(_ header: UserHeader, _ reply: (inout [UInt8]) -> Reply) -> Outcome {
     state.withLock { state in
       switch state.entries[header.id] {
       case .awaited(let command, let slot):
         guard command == header.command else { return .unknown }
         state.entries[header.id] = nil
-        let bytes = [UInt8](copying: payload)
-        slot.reply.withLock { $0 = Reply(header: header, payload: bytes, files: files) }
+        let answer = reply(&state.spare)
+        slot.reply.withLock { $0 = answer }
         slot.signal.give()
         return .delivered
       case .posted(let command):
@@ -144,6 +193,9 @@ package final class RequestTable: Sendable {
       }
     }
   }
+
+  /// Whether no answer comes any more.
+  var isOver: Bool { state.withLock { $0.isOver } }
 
   /// No answer comes any more: whoever waits wakes.
   func close() {

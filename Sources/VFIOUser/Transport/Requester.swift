@@ -42,14 +42,16 @@ package final class Requester: Sendable {
   ) throws(LinuxErrno) -> RequestTable.Reply {
     guard !isOnOwnThread else { throw .EDEADLOCK }
     guard let request = table.begin(command) else { throw .EIO }
-    let message = Self.message(
-      UserHeader(id: request.id, command: command, byteCount: 0), payload, tail)
-    guard outbox.send(message.span, files, .awaited) else {
+    let head = Self.message(
+      UserHeader(id: request.id, command: command, byteCount: 0), payload, more: tail.count)
+    guard
+      outbox.send(head.span, tail: tail, files, .awaited, patience: .milliseconds(milliseconds))
+    else {
       table.cancel(request.id)
       throw .EIO
     }
     guard let reply = table.wait(request, milliseconds: milliseconds) else {
-      onTimeout(command)
+      if !table.isOver { onTimeout(command) }
       throw .EIO
     }
     guard !reply.header.hasError else {
@@ -68,28 +70,30 @@ package final class Requester: Sendable {
   /// - Returns: Whether it goes.
   func post(_ command: UserCommand, _ payload: [UInt8], _ tail: Span<UInt8>) -> Bool {
     guard let id = table.post(command) else { return false }
-    let message = Self.message(
-      UserHeader(id: id, command: command, byteCount: 0), payload, tail)
-    guard outbox.send(message.span, [], .posted) else {
+    let head = Self.message(
+      UserHeader(id: id, command: command, byteCount: 0), payload, more: tail.count)
+    guard outbox.send(head.span, tail: tail, [], .posted) else {
       table.cancel(id)
       return false
     }
     return true
   }
 
-  /// A whole message; the header's size is set.
-  static func message(
-    _ header: UserHeader, _ payload: [UInt8], _ tail: Span<UInt8> = Span()
-  ) -> [UInt8] {
+  /// A message; the header's size is set.
+  ///
+  /// - Parameters:
+  ///   - header: The header.
+  ///   - payload: The bytes behind it.
+  ///   - more: How many will follow these.
+  static func message(_ header: UserHeader, _ payload: [UInt8], more: Int = 0) -> [UInt8] {
     var header = header
-    let byteCount = UserHeader.byteCount + payload.count + tail.count
-    header.byteCount = UInt32(truncatingIfNeeded: byteCount)
+    header.byteCount = UInt32(
+      truncatingIfNeeded: UserHeader.byteCount + payload.count + more)
     var bytes = [UInt8](repeating: 0, count: UserHeader.byteCount)
-    bytes.reserveCapacity(byteCount)
+    bytes.reserveCapacity(UserHeader.byteCount + payload.count)
     var span = bytes.mutableSpan
     header.write(into: &span)
     bytes += payload
-    for index in tail.indices { bytes.append(tail[index]) }
     return bytes
   }
 }

@@ -26,12 +26,18 @@ package final class SocketChannel: Channel {
   package func send(
     _ bytes: Span<UInt8>, _ files: [ReceivedFile]
   ) throws(LinuxErrno) -> Int {
+    try send(bytes, tail: Span(), files)
+  }
+
+  package func send(
+    _ bytes: Span<UInt8>, tail: Span<UInt8>, _ files: [ReceivedFile]
+  ) throws(LinuxErrno) -> Int {
     do throws(CallFailure) {
       guard !files.isEmpty else {
-        return try Calls.send(socket.descriptor, bytes, waits: false)
+        return try Calls.send(socket.descriptor, bytes, tail: tail, waits: false)
       }
       return try Calls.send(
-        socket.descriptor, bytes, descriptors: files.map(\.descriptor), waits: false)
+        socket.descriptor, bytes, tail: tail, descriptors: files.map(\.descriptor), waits: false)
     } catch {
       throw LinuxErrno(rawValue: error.errno)
     }

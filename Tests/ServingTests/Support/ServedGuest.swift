@@ -2,12 +2,14 @@ import DeviceModels
 import HostABI
 import HostSystem
 import Hardware
+import SoftHost
 import Synchronization
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
   import Musl
 #endif
+import Testing
 import VFIOUser
 import VirtualIOMMU
 
@@ -91,16 +93,27 @@ final class ServedGuest {
   private(set) var tail: UInt64 = 0
 
   let device: ModelDevice
-  private let function: UnitFunction?
+  /// The unit's function; one that belongs to nobody where there is no unit.
+  let function: UnitFunction
 
   init(hasUnit: Bool = true) throws {
     let options = ServeOptions(
       devices: [try ServedDeviceChoice(parsing: "dsa")],
       unit: hasUnit ? try ServedUnitChoice(parsing: "vtd") : nil, socketDirectory: "/nowhere")
-    machine = try ServedMachine(options, kernel: NoKernel(), trace: trace)
+    machine = try ServedMachine(
+      options, kernel: SoftwareHost(HostDescription(units: [], devices: [])).makeProcess(),
+      trace: trace)
     let model = machine.devices[0].model
     device = try #require(model)
-    function = machine.unit?.function
+    let spare = ServedMemory()
+    function =
+      try machine.unit?.function
+      ?? UnitFunction(
+        "none",
+        VTdUnit(
+          try VTdConfiguration(), memory: spare.memory,
+          interrupts: MessageRoutes(of: "none", trace: trace)),
+        memory: spare, trace: trace)
     file = ReceivedFile(owning: try Calls.makeMemoryFile(Self.byteCount))
     bytes = try AnonymousMemory(mapping: file.descriptor, byteCount: Self.byteCount)
     device.attached(to: peer)

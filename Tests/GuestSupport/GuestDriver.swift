@@ -1,31 +1,30 @@
-import HostABI
-import Hardware
+package import HostABI
+package import Hardware
 import IOMMU
-import SoftHost
-import VirtualIOMMU
+package import VirtualIOMMU
 
 /// A guest that programs a VT-d unit's registers, queues and tables as a driver does, in memory that
 /// devices of a host reach too.
-final class GuestDriver {
-  let unit: VTdUnit
-  private let process: SoftProcess
+package final class GuestDriver {
+  package let unit: VTdUnit
+  private let process: any HostKernel
   private let start: UInt64
   private var nextPage: UInt64 = 0x100
-  let queue: UInt64
-  let requests: UInt64
+  package let queue: UInt64
+  package let requests: UInt64
   private let root: UInt64
   private let status: UInt64
   private var tail: UInt64 = 0
   private var waits: UInt64 = 0
 
   /// Interrupts of the unit go nowhere: the tests look at the queues.
-  struct Silence: MessageInterrupts {
-    func send(_ data: UInt32, to address: UInt64) {}
+  package struct Silence: MessageInterrupts {
+    package func send(_ data: UInt32, to address: UInt64) {}
   }
 
   /// A unit over memory of a program; the driver's pages start at 0x100000.
-  init(
-    _ configuration: VTdConfiguration, in process: SoftProcess, from start: UInt64, size: UInt64
+  package init(
+    _ configuration: VTdConfiguration, in process: any HostKernel, from start: UInt64, size: UInt64
   ) throws {
     let table = PagingTable()
     try table.map(
@@ -40,12 +39,12 @@ final class GuestDriver {
     nextPage = 0x104
   }
 
-  func page() -> UInt64 {
+  package func page() -> UInt64 {
     defer { nextPage += 1 }
     return nextPage << 12
   }
 
-  subscript(_ address: UInt64) -> UInt64 {
+  package subscript(_ address: UInt64) -> UInt64 {
     get {
       let bytes = (try? process.load(start + address, 8)) ?? []
       return bytes.enumerated().reduce(0) { $0 | UInt64($1.element) << (8 * $1.offset) }
@@ -64,7 +63,7 @@ final class GuestDriver {
   }
 
   /// Queue, root table, translation, page request queue.
-  func boot() -> Bool {
+  package func boot() -> Bool {
     unit.write(queue | 1 << 11, at: 0x90, size: 8)
     unit.write(requests, at: 0xD0, size: 8)
     guard command(26) else { return false }
@@ -74,7 +73,7 @@ final class GuestDriver {
 
   /// Puts descriptors into the queue with a wait after them, and says whether that completed.
   @discardableResult
-  func submit(_ descriptors: [(UInt64, UInt64)]) -> Bool {
+  package func submit(_ descriptors: [(UInt64, UInt64)]) -> Bool {
     waits += 1
     for (low, high) in descriptors + [(5 | 1 << 5 | waits << 32, status)] {
       self[queue + tail] = low
@@ -88,7 +87,7 @@ final class GuestDriver {
   }
 
   /// A scalable context entry with device TLB, PASIDs and page requests; its directory of 2^14 PASIDs.
-  func context(_ requester: RequesterID) -> UInt64 {
+  package func context(_ requester: RequesterID) -> UInt64 {
     let half = root + UInt64(requester.bus) * 16 + UInt64(requester.devfn >> 7) * 8
     if self[half] & 1 == 0 { self[half] = page() | 1 }
     let place = (self[half] & ~0xFFF) + UInt64(requester.devfn & 127) * 32
@@ -99,7 +98,7 @@ final class GuestDriver {
   }
 
   /// A PASID entry: a first stage, or pass-through without one.
-  func entry(_ pasid: UInt32, _ directory: UInt64, root: UInt64?, domain: UInt64 = 1) {
+  package func entry(_ pasid: UInt32, _ directory: UInt64, root: UInt64?, domain: UInt64 = 1) {
     let place = directory + UInt64(pasid >> 6) * 8
     if self[place] & 1 == 0 { self[place] = page() | 1 }
     let entry = (self[place] & ~0xFFF) + UInt64(pasid & 63) * 64
@@ -108,12 +107,12 @@ final class GuestDriver {
     self[entry] = root == nil ? 1 | 4 << 6 | 2 << 2 : 1 | 1 << 6
   }
 
-  func clear(_ pasid: UInt32, _ directory: UInt64) {
+  package func clear(_ pasid: UInt32, _ directory: UInt64) {
     self[(self[directory + UInt64(pasid >> 6) * 8] & ~0xFFF) + UInt64(pasid & 63) * 64] = 0
   }
 
   /// Lets an address of a first stage lead to a page; tables on the way are made.
-  func map(_ address: UInt64, to target: UInt64, root: UInt64) {
+  package func map(_ address: UInt64, to target: UInt64, root: UInt64) {
     var table = root
     for level in (1...3).reversed() {
       let place = table + (address >> UInt64(12 + 9 * level) & 0x1FF) * 8
@@ -124,7 +123,9 @@ final class GuestDriver {
   }
 
   /// A first stage with one page that holds a number; the page and the top table.
-  func process(_ number: UInt64, at address: UInt64 = 0x7000) -> (root: UInt64, page: UInt64) {
+  package func process(_ number: UInt64, at address: UInt64 = 0x7000) -> (
+    root: UInt64, page: UInt64
+  ) {
     let (root, target) = (page(), page())
     map(address, to: target, root: root)
     self[target] = number

@@ -1,0 +1,92 @@
+import HostSystem
+import LogText
+import Testing
+
+@testable import Serving
+
+#if os(Linux)
+  @Suite("How a server stands")
+  struct LogStatusTests {
+    static let status = ServeStatus(
+      seconds: 12,
+      devices: [
+        .init(
+          function: .init(
+            name: "dsa0", place: "00:08.0", socket: "/run/p/dsa0.sock", client: "QEMU, 0.0",
+            mappingCount: 3, mappedByteCount: 512 << 20, controls: ["bus master", "PASID"]),
+          kind: "dsa", pasidCount: 1000, firstPASIDs: [1, 2, 3, 4, 5, 6, 7, 8], dmaReadCount: 2000,
+          dmaWriteCount: 2000, dmaByteCount: 8 << 20, faultCount: 2, pageRequestCount: 5,
+          waitingPageRequestCount: 1),
+        .init(
+          function: .init(name: "nic0", place: "00:09.0", socket: "/run/p/nic0.sock"),
+          kind: "nic"),
+      ],
+      unit: .init(
+        function: .init(
+          name: "iommu", place: "00:05.0", socket: "/run/p/iommu.sock", client: "QEMU, 0.0",
+          mappingCount: 3, mappedByteCount: 512 << 20),
+        registerBase: 0xFEBF_0000, isHidden: true, status: 0xC400_0000, rootTable: 0x10_0400,
+        queueAddress: 0x20_0800, queueHead: 0x40, queueTail: 0x60, faultStatus: 2, eventCount: 1,
+        cacheHitCount: 10_000, cacheMissCount: 12))
+
+    @Test("people get a table, and the unit's registers in words")
+    func text() {
+      #expect(
+        Self.status.text(LogStyle()) == """
+          device  place    client     guest memory  on                 PASIDs            DMA                     faults  requests
+          dsa0    00:08.0  connected  512 MiB in 3  bus master, PASID  1,000: 1 2 3 4 …  2,000 r, 2,000 w, 8 MiB  2       5 (1 wait)
+          nic0    00:09.0  none       -             -                  -                 -                        0       0
+
+          iommu  VT-d unit at 00:05.0, client connected, guest memory 512 MiB in 3
+            registers     at 0xfebf0000, the function is hidden from PCI
+            translation   on: TES|RTPS|QIES
+            root          root table 0x100000, scalable mode
+            queue         128 descriptors of 32 bytes at 0x200000, head 0x40, tail 0x60
+            faults        PPF
+            translations  10,000 from the cache, 12 walked
+            events        1
+
+          """)
+    }
+
+    @Test("whoever connects gets one document and the end; many at once, too")
+    func socket() async throws {
+      let folder = try SocketDirectory(nil)
+      defer { folder.remove() }
+      let server = try StatusServer(in: folder.path) { Self.status }
+      await withTaskGroup(of: [UInt8]?.self) { group in
+        for _ in 0..<8 { group.addTask { try? StatusClient.ask(folder.path) } }
+        for await answer in group { #expect(answer == Self.status.json) }
+      }
+      server.stop()
+      #expect(throws: CallFailure.self) { try StatusClient.ask(folder.path) }
+      // What is stopped leaves nothing, so that the folder goes as well.
+      folder.remove()
+      #expect((try? PathKind(of: folder.path)) == nil)
+    }
+
+    @Test("a folder in which a server is at work is refused; one that a dead server left is not")
+    func folders() throws {
+      let fresh = try SocketDirectory(nil)
+      defer { fresh.remove() }
+      do {
+        let server = try StatusServer(in: fresh.path) { Self.status }
+        defer { server.stop() }
+        #expect(throws: SocketDirectoryError.inUse(fresh.path)) {
+          try SocketDirectory(fresh.path)
+        }
+      }
+      // Bound and never removed.
+      let socket = try Calls.makeSocket()
+      try Calls.bind(socket, to: fresh.path + "/" + StatusServer.fileName)
+      try Calls.close(socket)
+      let again = try SocketDirectory(fresh.path + "/")
+      #expect(again.path == fresh.path)
+      let server = try StatusServer(in: again.path) { Self.status }
+      server.stop()
+      #expect(throws: SocketDirectoryError.noFolder("/dev/null")) {
+        try SocketDirectory("/dev/null")
+      }
+    }
+  }
+#endif
