@@ -21,6 +21,8 @@ struct MessageReader: ~Copyable {
   }
 
   private static let startSize = 64 * 1024
+  /// So many bytes of a message are waited for in one call.
+  private static let largeRest = 16 * 1024
 
   private var buffer: [UInt8]
   /// The bytes that are there and not taken yet.
@@ -59,7 +61,7 @@ struct MessageReader: ~Copyable {
         }
       }
       makeRoom(needed)
-      try fill(from: channel)
+      try fill(from: channel, until: first + needed)
     }
   }
 
@@ -74,11 +76,12 @@ struct MessageReader: ~Copyable {
   /// - Parameter other: The buffer to go on with, which is made larger if it must be; the one with the
   ///   message afterwards.
   /// - Returns: Where in it the payload is.
-  package mutating func exchange(_ other: inout [UInt8]) -> Range<Int> {
+  mutating func exchange(_ other: inout [UInt8]) -> Range<Int> {
     if other.count < buffer.count { other = [UInt8](repeating: 0, count: buffer.count) }
     let place = (first + min(lent, UserHeader.byteCount))..<(first + lent)
     // The start of the messages behind it: few bytes, or many small messages.
-    for index in place.upperBound..<end { other[index - place.upperBound] = buffer[index] }
+    var room = other.mutableSpan
+    room.store(buffer.span.extracting(place.upperBound..<end), at: 0)
     swap(&buffer, &other)
     position += UInt64(lent)
     end -= place.upperBound
@@ -110,11 +113,18 @@ struct MessageReader: ~Copyable {
     }
   }
 
-  private mutating func fill(from channel: any Channel) throws(Stop) {
+  /// Receives at least one byte, or all of a message that is large and has begun.
+  private mutating func fill(
+    from channel: any Channel, until messageEnd: Int
+  ) throws(Stop) {
     var files: [ReceivedFile] = []
+    let rest = messageEnd - end
     let result: (byteCount: Int, isCut: Bool)
     do throws(LinuxErrno) {
-      result = try channel.receive(into: &buffer, at: end, files: &files)
+      result =
+        rest >= Self.largeRest
+        ? try channel.receive(rest, into: &buffer, at: end, files: &files)
+        : try channel.receive(into: &buffer, at: end, files: &files)
     } catch {
       throw .failed(error)
     }
