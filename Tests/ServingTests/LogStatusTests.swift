@@ -33,7 +33,7 @@ import Testing
     func text() {
       #expect(
         Self.status.text(LogStyle()) == """
-          device  place    client     guest memory  on                 PASIDs            DMA                     faults  requests
+          device  place    client     guest memory  on                 PASIDs            DMA                      faults  requests
           dsa0    00:08.0  connected  512 MiB in 3  bus master, PASID  1,000: 1 2 3 4 …  2,000 r, 2,000 w, 8 MiB  2       5 (1 wait)
           nic0    00:09.0  none       -             -                  -                 -                        0       0
 

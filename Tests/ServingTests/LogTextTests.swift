@@ -99,6 +99,23 @@ struct LogTextTests {
     #expect(try lines(reads + dma, showsAll: true).count == 21)
   }
 
+  @Test("a driver's polling is counted too, until a value changes")
+  func polling() throws {
+    func error(_ offset: UInt64, _ value: UInt64) -> (ServeEvent, String) {
+      (.access(region: 0, offset: offset, byteCount: 8, value: value, isWrite: false), "dsa0")
+    }
+    let polls = (0..<10).flatMap { _ in [error(0xC0, 0), error(0xD0, 0)] }
+    let indent = String(repeating: " ", count: 24)
+    #expect(
+      try lines(polls + [error(0xC0, 1), error(0xD0, 0)]) == [
+        "dsa0      BAR0 read     0xc0, SWERROR = 0x0000000000000000",
+        "dsa0      BAR0 read     0xd0, SWERROR+0x10 = 0x0000000000000000",
+        indent + "… 18 more like the last 2, 0xc0…0xd0",
+        "dsa0      BAR0 read     0xc0, SWERROR = 0x0000000000000001",
+        "dsa0      BAR0 read     0xd0, SWERROR+0x10 = 0x0000000000000000",
+      ])
+  }
+
   @Test(
     "faults, requests, messages and words of others are told plainly",
     arguments: [

@@ -6,6 +6,12 @@ import Testing
 import VFIOUser
 import VirtualIOMMU
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 @testable import Serving
 
 @Suite("A machine's devices behind the unit")
@@ -148,7 +154,7 @@ struct MachineTests {
     let configuration = guest.function.unit.configuration
     let slots = guest.machine.devices.map(\.slot)
     let table = try ServedMachine.dmarTable(of: configuration, for: slots)
-    for place in [0x7F_0013, 0x7E_FFFE] { guest.bytes.write(table, at: place) }
+    for place in [0x7F_0063, 0x7E_FFFE] { guest.bytes.write(table, at: place) }
     // A table of somebody else's stays as it is.
     var other = table
     other[10] = 0x42
@@ -156,13 +162,53 @@ struct MachineTests {
     guest.bytes.write(other, at: 0x7D_0000)
     try guest.store(0xFEBF_1000, 4, 0x10, 7, guest.function)
     try guest.store(0xFFFF_F800, 4, 0x30, 7, guest.function)
-    #expect(guest.bytes.read(at: 0x7F_0013, count: table.count) == table)
+    #expect(guest.bytes.read(at: 0x7F_0063, count: table.count) == table)
     try guest.store(0xFFFF_FFFE, 4, 0x30, 7, guest.function)
     let expected = try ServedMachine.dmarTable(of: configuration, for: slots, base: 0xFEBF_1000)
-    for place in [0x7F_0013, 0x7E_FFFE] {
+    for place in [0x7F_0063, 0x7E_FFFE] {
       #expect(guest.bytes.read(at: place, count: table.count) == expected)
     }
     #expect(expected.reduce(0, &+) == 0)
     #expect(guest.bytes.read(at: 0x7D_0000, count: table.count) == other)
+  }
+
+  @Test("firmware that asks for no ROM has its table mended while it looks at config space")
+  func tableWithoutROM() throws {
+    let guest = try ServedGuest()
+    let configuration = guest.function.unit.configuration
+    let slots = guest.machine.devices.map(\.slot)
+    let place = 0x60_0003
+    guest.bytes.write(try ServedMachine.dmarTable(of: configuration, for: slots), at: place)
+    try guest.store(0x8000_1000, 4, 0x10, 7, guest.function)
+    let before = guest.bytes.read(at: place, count: 72)
+    _ = try guest.load(4, 0, 7, guest.function)
+    #expect(guest.bytes.read(at: place, count: 72) == before)
+    // Memory decoding says that the registers have their place.
+    try guest.store(6, 2, 4, 7, guest.function)
+    let expected = try ServedMachine.dmarTable(of: configuration, for: slots, base: 0x8000_1000)
+    #expect(guest.bytes.read(at: place, count: 72) == expected)
+    // Written anew, as after a reset of the machine.
+    guest.bytes.write(before, at: place)
+    try guest.wait {
+      _ = try guest.load(4, 0, 7, guest.function)
+      return guest.bytes.read(at: place, count: 72) == expected
+    }
+  }
+
+  @Test("a client's file that shrinks is zeros from then on, and nobody ends")
+  func shrinking() throws {
+    let guest = try ServedGuest()
+    try guest.turnOn()
+    guest.enter(5)
+    for page in 0..<3 as Range<UInt64> {
+      guest.map(0x1_0000 + page << 12, to: data + page << 12, of: 5)
+    }
+    try guest.enable(pasids: [5])
+    #expect(ftruncate(guest.file.descriptor, 0x10_0000) == 0)
+    // The first stage's tables are gone: what is read there is zeros, so the device asks for a page.
+    try guest.move(0x1_0000, 0x1_1000, 64, record: 0x1_2000)
+    try guest.wait {
+      try guest.load(8, UInt64(VTdRegister.requestTail), 0, guest.function) == 32
+    }
   }
 }

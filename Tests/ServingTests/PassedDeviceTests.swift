@@ -149,6 +149,25 @@ struct PassedDeviceTests {
     #expect(try !isSignalled(0))
   }
 
+  @Test("Vectors that a client names in parts, as QEMU's does, are all switched on")
+  func interruptsInParts() throws {
+    let machine = try PassedMachine()
+    try machine.setConfig(6, 4, 2)
+    let counters = try (0..<3).map { _ in ReceivedFile(owning: try Calls.makeEventCounter()) }
+    for (start, counter) in [(0, nil), (1, counters[1]), (2, counters[2])] {
+      try machine.device.setInterrupts(
+        UserInterruptChange(kind: 2, start: start, actions: [.trigger(counter)]))
+    }
+    for index in 0..<3 { machine.host.interrupt(index, of: 0) }
+    for (index, counter) in counters.enumerated() {
+      #expect((try Calls.poll(counter.descriptor) & 1 != 0) == (index > 0))
+    }
+    #expect(throws: LinuxErrno.EINVAL) {
+      try machine.device.setInterrupts(
+        UserInterruptChange(kind: 2, start: 9, actions: [.trigger(nil)]))
+    }
+  }
+
   @Test("A client that goes leaves a device that reaches nothing, and the next one finds it anew")
   func reconnecting() throws {
     let machine = try PassedMachine()

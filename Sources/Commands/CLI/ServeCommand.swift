@@ -13,7 +13,7 @@ struct ServeCommand: ParsableCommand {
     discussion: """
       Each device, and the unit as a function of its own, waits at a socket of its own that QEMU \
       10.1 and later connect to (-device vfio-user-pci); the guest needs no driver of ours. Without \
-      --iommu, devices use guest memory as the VMM shows it to them, and PASIDs have no way through.
+      --iommu, devices use guest memory as the VMM shows it to them, and DMA with PASIDs has no path.
 
       Devices: dsa, a data streaming accelerator (wqs, engines, entries, xfer, batch, pasid-bits, \
       block, page-requests); dump=FILE, any function by its config space (bar0=64K … bar5); nic, a \

@@ -89,6 +89,7 @@
       _ command: VMMCommand, _ plan: VMMPlan, _ folder: String, _ signals: HeldSignals
     ) throws -> Int32 {
       guard options.command.isEmpty else {
+        if let warning = ServeWords.warning(plan) { Self.complain(warning) }
         for note in command.notes { Self.complain("\(note)") }
         Self.complain("sockets and status are in \(folder)")
         return try VMMProcess(command.words, passingOn: signals).wait().status

@@ -19,6 +19,14 @@ struct ServeWords {
     self.command = command
   }
 
+  /// What is to be known of devices without a unit of ours in front; `nil` when there is one.
+  ///
+  /// Messages of vfio-user carry no PASID, and a VMM's own IOMMU sees nothing else.
+  static func warning(_ plan: VMMPlan) -> String? {
+    guard plan.unit == nil else { return nil }
+    return "without --iommu, there is no path to memory for DMA with a PASID; the rest works"
+  }
+
   /// What is served and where.
   var introduction: String {
     let functions = plan.devices + (plan.unit.map { [$0] } ?? [])
@@ -28,17 +36,14 @@ struct ServeWords {
       text += "  " + HumanText.padded(function.name, width) + "  in the guest at "
       text += "\(function.place)\n"
     }
-    if plan.unit == nil {
-      text += "  No --iommu: the devices' PASIDs have no way through; the rest works.\n"
-    }
     return text + "\nOptions for QEMU 10.1 or later (qemu-system-x86_64):\n"
   }
 
   /// What else is to know.
   var closing: String {
     var text = "\n"
+    if let warning = Self.warning(plan) { text += "Note: \(warning).\n" }
     for note in command.notes {
-      // Without a command nobody has said how much memory there is to be.
       text += "Note: \(note).\n"
     }
     text += "Status: passage serve --status --socket-dir \(folder)\n"

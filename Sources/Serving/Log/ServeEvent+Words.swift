@@ -70,12 +70,13 @@ extension ServeEvent {
   func repeatKey(_ function: LoggedFunction?) -> String? {
     switch self {
     case .access(let region, let offset, _, let value, let isWrite):
-      // Reading config space is one matter; what is written to a register with a name is not.
+      // Reading config space is one matter. Other registers with a name repeat with their value, so
+      // that one that changes is seen.
       guard region != RegionName.config || isWrite else { return "read 7" }
       guard let name = function?.register(region, at: offset), !name.hasSuffix("portal") else {
         return "access \(region) \(isWrite)"
       }
-      return "access \(region) \(offset) " + (isWrite ? "\(value)" : "read")
+      return "access \(region) \(offset) \(isWrite) \(value)"
     // What a device moves is one matter, wherever it moves it.
     case .dma(let pasid, _, _, _, nil): return "dma" + Self.text(pasid)
     case .interrupt(let kind, _): return "interrupt \(kind)"

@@ -28,8 +28,8 @@ package final class ServeNotices: ServeTrace {
   package func note(_ event: ServeEvent, of device: String) {
     switch event {
     case .connected, .disconnected, .refused, .unit, .note: break
-    case .dma(_, _, _, _, let fault): if fault == nil { return }
-    case .listening, .mapped, .unmapped, .access, .interrupt, .message, .interruptsChanged,
+    // The guest is told of faults and logs them itself; the terminal may be its console.
+    case .dma, .listening, .mapped, .unmapped, .access, .interrupt, .message, .interruptsChanged,
       .reset, .controls, .pageRequest, .pageResponse:
       return
     }

@@ -4,18 +4,27 @@ import LogText
 /// The log as text: one aligned line an event, repeats folded.
 struct ServeTextLog: Sendable {
   let style: LogStyle
-  /// The events that repeat the line written last.
-  private var run: Run?
+  /// The lines written last that an event may repeat, the latest last.
+  private var recent: [Line] = []
+  /// The events that repeat one of them.
+  private var run = Run()
 
-  private struct Run: Sendable {
+  private struct Line: Hashable, Sendable {
     var device: String
     var key: String
+  }
+
+  private struct Run: Sendable {
     var count = 0
+    /// How many lines back the oldest one is that was repeated.
+    var depth = 0
     var offsets: ClosedRange<UInt64>?
     /// Bytes that were moved or mapped.
     var byteCount: UInt64 = 0
   }
 
+  /// As many lines back an event may repeat: drivers poll with some accesses in turn.
+  private static let window = 4
   private static let deviceWidth = 9
   private static let eventWidth = 13
 
@@ -34,13 +43,19 @@ struct ServeTextLog: Sendable {
   mutating func line(
     _ event: ServeEvent, of device: String, _ function: LoggedFunction?, at time: UInt64
   ) -> String {
-    let key = style.showsAll ? nil : event.repeatKey(function)
-    if let key, run?.key == key, run?.device == device {
-      fold(event)
+    let line =
+      style.showsAll ? nil : event.repeatKey(function).map { Line(device: device, key: $0) }
+    if let line, let index = recent.lastIndex(of: line) {
+      fold(event, depth: recent.count - index)
       return ""
     }
     let ending = endRun()
-    if let key { run = Run(device: device, key: key) }
+    if let line {
+      if recent.count == Self.window { recent.removeFirst() }
+      recent.append(line)
+    } else {
+      recent.removeAll()
+    }
     let words = event.words(function)
     return ending + prefix(time, device)
       + style.paint(HumanText.padded(words.event, Self.eventWidth), .name) + " "
@@ -54,12 +69,13 @@ struct ServeTextLog: Sendable {
 
   /// The line that counts repeats, when there were any.
   mutating func endRun() -> String {
-    guard let run, run.count > 0 else {
-      self.run = nil
-      return ""
+    guard run.count > 0 else { return "" }
+    defer {
+      run = Run()
+      recent.removeAll()
     }
-    self.run = nil
     var text = "… \(HumanText.count(run.count)) more"
+    if run.depth > 1 { text += " like the last \(run.depth)" }
     if let offsets = run.offsets {
       text +=
         offsets.count == 1
@@ -75,15 +91,16 @@ struct ServeTextLog: Sendable {
       + style.paint(HumanText.padded(device, Self.deviceWidth), .file) + " "
   }
 
-  private mutating func fold(_ event: ServeEvent) {
-    run?.count += 1
+  private mutating func fold(_ event: ServeEvent, depth: Int) {
+    run.count += 1
+    run.depth = max(run.depth, depth)
     switch event {
     case .access(_, let offset, _, _, _):
-      let old = run?.offsets ?? offset...offset
-      run?.offsets = min(old.lowerBound, offset)...max(old.upperBound, offset)
-    case .dma(_, _, let byteCount, _, _): run?.byteCount &+= UInt64(max(0, byteCount))
-    case .mapped(let range, _, _, _): run?.byteCount &+= range.upperBound &- range.lowerBound &+ 1
-    case .unmapped(let range): run?.byteCount &+= range.upperBound &- range.lowerBound &+ 1
+      let old = run.offsets ?? offset...offset
+      run.offsets = min(old.lowerBound, offset)...max(old.upperBound, offset)
+    case .dma(_, _, let byteCount, _, _): run.byteCount &+= UInt64(max(0, byteCount))
+    case .mapped(let range, _, _, _): run.byteCount &+= range.upperBound &- range.lowerBound &+ 1
+    case .unmapped(let range): run.byteCount &+= range.upperBound &- range.lowerBound &+ 1
     default: break
     }
   }

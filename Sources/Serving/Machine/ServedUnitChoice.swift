@@ -32,7 +32,6 @@ package struct ServedUnitChoice: Hashable, Sendable {
   /// Features that only a unit which translates itself can have.
   private static let ownOnly: [(VTdConfiguration.Features, String)] = [
     (.nesting, "nesting"), (.secondStage, "second-stage"),
-    (.interruptRemapping, "interrupt-remapping"),
   ]
 
   /// What a setting switches.
@@ -43,7 +42,6 @@ package struct ServedUnitChoice: Hashable, Sendable {
     ("pass-through", .passThrough), ("1g-pages", .gigabytePages),
     ("supervisor", .supervisorRequests), ("execute", .executeRequests),
     ("rid-pasid", .ridPASID), ("dirty-bits", .secondStageDirtyBits),
-    ("interrupt-remapping", [.interruptRemapping, .extendedInterrupts]),
   ]
 
   /// What cannot be without a feature, and so goes with it.

@@ -35,6 +35,15 @@ extension PassedDevice {
       }
     }
     for index in 0..<count { buffer[index] = index < bytes.count ? bytes[index] : .max }
+    noteAccess(region, offset, buffer.span, isWrite: false)
+  }
+
+  private func noteAccess(_ region: Int, _ offset: UInt64, _ bytes: Span<UInt8>, isWrite: Bool) {
+    guard let trace, trace.wantsAccesses else { return }
+    note(
+      .access(
+        region: region, offset: offset, byteCount: bytes.count,
+        value: bytes.value(min(8, bytes.count), at: 0), isWrite: isWrite))
   }
 
   /// Writes a region; config space as the guest is let, the others to the device.
@@ -48,6 +57,7 @@ extension PassedDevice {
     guard regions.indices.contains(region), let kept = function.withLock({ $0 }) else {
       throw .ENODEV
     }
+    noteAccess(region, offset, bytes, isWrite: true)
     if region == Int(VFIOPCI.configRegion) {
       guard let place = Int(exactly: offset) else { throw .EINVAL }
       writeConfig(at: place, bytes)

@@ -9,10 +9,11 @@ package enum DSARegisterNames {
     DSARegister.tableOffsets: "OFFSETS", DSARegister.generalConfiguration: "GENCFG",
     DSARegister.generalControl: "GENCTRL", DSARegister.generalStatus: "GENSTS",
     DSARegister.interruptCause: "INTCAUSE", DSARegister.command: "CMD",
-    DSARegister.commandStatus: "CMDSTS", DSARegister.softwareError: "SWERROR",
+    DSARegister.commandStatus: "CMDSTS",
   ]
 
   private static let tables: [(start: Int, entry: Int, count: Int, name: String)] = [
+    (DSARegister.softwareError, 32, 1, "SWERROR"),
     (DSARegister.vectorPermissions, 8, DSARegister.vectorCount, "MSIXPERM"),
     (DSARegister.groups, 64, DSARegister.groupCount, "GRPCFG"),
     (DSARegister.queues, 32, 8, "WQCFG"),
@@ -40,7 +41,8 @@ package enum DSARegisterNames {
     for table in tables where offset >= table.start {
       let (index, inside) = (offset - table.start).quotientAndRemainder(dividingBy: table.entry)
       guard index < table.count else { continue }
-      return "\(table.name)[\(index)]" + (inside == 0 ? "" : "+\(UInt64(inside).hex)")
+      return (table.count == 1 ? table.name : "\(table.name)[\(index)]")
+        + (inside == 0 ? "" : "+\(UInt64(inside).hex)")
     }
     return nil
   }
