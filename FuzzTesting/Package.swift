@@ -31,6 +31,7 @@ let package = Package(
         .product(name: "PCIe", package: "Passage"),
         .product(name: "Placement", package: "Passage"),
         .product(name: "SoftHost", package: "Passage"),
+        .product(name: "VFIOUser", package: "Passage"),
         .product(name: "VirtualIOMMU", package: "Passage"),
       ],
       swiftSettings: settings),
@@ -47,7 +48,7 @@ if Context.environment["PASSAGE_LIBFUZZER"] != nil {
   package.targets.append(.systemLibrary(name: "CFuzzer"))
   for name in [
     "DumpText", "WalkInsert", "Placement", "VirtualConfig", "SurveyLine", "JSONFiles",
-    "GuestTables", "RequestDoor", "UnitDoor", "OwnWalk", "Accelerator",
+    "GuestTables", "RequestDoor", "UnitDoor", "OwnWalk", "Accelerator", "UserServer",
   ] {
     package.targets.append(
       .executableTarget(

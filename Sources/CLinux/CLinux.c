@@ -178,7 +178,7 @@ int64_t clinux_wake_by(int32_t signal) {
 
 const int32_t clinux_ptrace = SYS_ptrace, clinux_tgkill = SYS_tgkill, clinux_gettid = SYS_gettid;
 const int32_t clinux_sigprocmask = SYS_rt_sigprocmask, clinux_signalfd = SYS_signalfd4;
-const int32_t clinux_shutdown = SYS_shutdown;
+const int32_t clinux_shutdown = SYS_shutdown, clinux_setsockopt = SYS_setsockopt;
 const int32_t clinux_socket = SYS_socket, clinux_bind = SYS_bind, clinux_listen = SYS_listen,
               clinux_accept = SYS_accept4, clinux_connect = SYS_connect;
 const int32_t clinux_sendmsg = SYS_sendmsg, clinux_recvmsg = SYS_recvmsg,

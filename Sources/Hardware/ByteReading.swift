@@ -62,4 +62,25 @@ extension MutableSpan where Element == UInt8 {
     var raw = unsafe mutableBytes
     unsafe raw.storeBytes(of: value.littleEndian, toUncheckedByteOffset: offset, as: T.self)
   }
+
+  /// Writes bytes; any that would run past the end trap.
+  ///
+  /// - Parameters:
+  ///   - bytes: The bytes, of other memory than this.
+  ///   - offset: Where the first goes.
+  /// - Complexity: O(n), as fast as memory is copied.
+  @inlinable
+  public mutating func store(_ bytes: Span<UInt8>, at offset: Int) {
+    precondition(
+      offset >= 0 && bytes.count <= count && offset <= count - bytes.count,
+      "store outside the span")
+    unsafe withUnsafeMutableBufferPointer { target in
+      unsafe bytes.withUnsafeBufferPointer { source in
+        // The range was checked above, and spans that can be written overlap no others.
+        if let start = target.baseAddress, let from = source.baseAddress {
+          unsafe (start + offset).update(from: from, count: source.count)
+        }
+      }
+    }
+  }
 }

@@ -29,7 +29,7 @@ struct PassageConformance: ParsableCommand {
   @Option(help: "With --engine: how many PASIDs, each with its own address space.")
   var pasids = 4
 
-  @Option(help: "Only cases whose name contains this text.")
+  @Option(help: "Only cases, or with --engine steps, whose name contains this text.")
   var filter: String?
 
   @Flag(help: "List the cases and what they need.")
@@ -49,8 +49,8 @@ struct PassageConformance: ParsableCommand {
     if realise, !runsCases || list || json || verbose || filter != nil {
       throw ValidationError("--realise takes only a kernel and --device")
     }
-    if engine, realise || !runsCases || list || json || verbose || filter != nil {
-      throw ValidationError("--engine takes only a kernel, --device and --pasids")
+    if engine, realise || !runsCases || list || json || verbose {
+      throw ValidationError("--engine takes only a kernel, --device, --pasids and --filter")
     }
     if engine, !(1...1000).contains(pasids) {
       throw ValidationError("--pasids takes a number from 1 to 1000")
@@ -91,7 +91,8 @@ struct PassageConformance: ParsableCommand {
     let run: EngineRun
     do {
       run = try EngineRun(
-        on: try choice.chosenWithEngine(), paths: choice.devicePaths, pasidCount: pasids
+        on: try choice.chosenWithEngine(), paths: choice.devicePaths, pasidCount: pasids,
+        filter: filter
       ) { print($0) }
     } catch let absence as EngineAbsence {
       print("engine: not tried: \(absence)")

@@ -132,6 +132,21 @@ struct FunctionConfigTests {
     #expect(!config.put(0x80, express + 8, 1).functionReset)
   }
 
+  @Test("Advanced Features reset a conventional function")
+  func conventionalReset() throws {
+    var builder = ConfigSpaceBuilder(size: 256)
+    builder.put32(0x5678_1234, 0x0010_0000, 0x0200_0000, at: 0)
+    builder.put8(0x40, at: 0x34)
+    builder.put32(0x0306_0013, 0, at: 0x40)
+    var config = try ServedConfig(builder.config, regions: [])
+    #expect(config.hasFunctionReset)
+    config.put(4, 4, 2)
+    #expect(!config.put(0xFE, 0x44, 1).functionReset)
+    let effects = config.put(1, 0x44, 1)
+    #expect(effects.functionReset && effects.controls == [])
+    #expect(config.get(0x44, 1) == 0 && config.get(0x100, 4) == 0)
+  }
+
   @Test("A sleeping function does no DMA, and waking resets it unless it says otherwise")
   func power() throws {
     var config = try function()

@@ -205,8 +205,10 @@ struct MachineTests {
     }
     try guest.enable(pasids: [5])
     #expect(ftruncate(guest.file.descriptor, 0x10_0000) == 0)
-    // The first stage's tables are gone: what is read there is zeros, so nothing is mapped.
+    // The first stage's tables are gone: what is read there is zeros, so the device asks for a page.
     try guest.move(0x1_0000, 0x1_1000, 64, record: 0x1_2000)
-    try guest.wait { try guest.load(4, 0xC0, 0, guest.device) & 1 == 1 }
+    try guest.wait {
+      try guest.load(8, UInt64(VTdRegister.requestTail), 0, guest.function) == 32
+    }
   }
 }

@@ -46,6 +46,29 @@ struct LifetimeTests {
     #expect(try second.read(0, at: 0, count: 1) == [0])
   }
 
+  @Test("a second client is refused when the first stays")
+  func refused() throws {
+    let served = try Served(patience: (30, 60_000))
+    let first = try served.client()
+    let second = try UserClient(path: served.path)
+    #expect(throws: LinuxErrno.EIO) { try second.negotiate() }
+    #expect(eventually { served.events.refusals == ["connection 16"] })
+    #expect(try first.read(0, at: 0, count: 1) == [0])
+    first.disconnect()
+    #expect(eventually { served.events.endings.count == 1 })
+    _ = try served.client()
+  }
+
+  @Test("who says nothing does not keep others out for ever")
+  func silent() throws {
+    let served = try Served(patience: (60_000, 30))
+    let silent = try served.channel()
+    let client = try served.client()
+    #expect(served.events.endings == ["the client said nothing"])
+    #expect(client.end == nil)
+    silent.shutDown()
+  }
+
   @Test("an end takes the client's connection and the socket file, and the device hears of it")
   func end() throws {
     let served = try Served()

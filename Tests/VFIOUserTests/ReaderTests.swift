@@ -31,9 +31,12 @@ final class WrittenStream: Channel {
     return (bytes.count, false)
   }
 
-  func send(_ bytes: Span<UInt8>, _ files: [ReceivedFile]) throws(LinuxErrno) -> Int {
-    sent.withLock { sent in for index in bytes.indices { sent.append(bytes[index]) } }
-    return bytes.count
+  func send(
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ files: [ReceivedFile]
+  ) throws(LinuxErrno) -> Int {
+    let copy = [UInt8](copying: bytes, tail)
+    sent.withLock { $0 += copy }
+    return copy.count
   }
 
   func waitForRoom(milliseconds: Int64) -> Bool { true }

@@ -15,9 +15,10 @@ final class ServeGuest {
   private static let pasid = PASID(rawValue: 5)
   private static let iova: UInt64 = 0x7F00_1234_5000
   /// Pages: root, context, directory, PASID table, queue, status, four levels, and what they lead to.
-  private static let (root, context, directory, pasids, queue, status, levels, data): (
-    UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64
-  ) = (0x1000, 0x2000, 0x3000, 0x4000, 0x5000, 0x6000, 0x7000, 0xB000)
+  private static let (root, context, directory, pasids, queue, status, levels, data):
+    (
+      UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64
+    ) = (0x1000, 0x2000, 0x3000, 0x4000, 0x5000, 0x6000, 0x7000, 0xB000)
 
   init() throws {
     let pages: UInt64 = 16

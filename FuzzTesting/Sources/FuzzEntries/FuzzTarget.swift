@@ -22,6 +22,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case ownWalk = "OwnWalk"
   /// A program's use of a data streaming accelerator: registers, portals, descriptors.
   case accelerator = "Accelerator"
+  /// What a client says to a vfio-user server.
+  case userServer = "UserServer"
 
   /// Checks the target's properties on an input.
   ///
@@ -39,6 +41,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .unitDoor: UnitDoorEntry.run(bytes)
     case .ownWalk: OwnWalkEntry.run(bytes)
     case .accelerator: AcceleratorEntry.run(bytes)
+    case .userServer: UserServerEntry.run(bytes)
     }
   }
 }

@@ -15,6 +15,7 @@ let seeds: [(FuzzTarget, [Seed])] = [
   (.unitDoor, UnitSeeds.all),
   (.ownWalk, OwnWalkSeeds.all),
   (.accelerator, AcceleratorSeeds.all),
+  (.userServer, UserSeeds.all),
 ]
 guard CommandLine.arguments.count == 2 else { fatalError("usage: WriteSeeds FOLDER") }
 for (target, list) in seeds {

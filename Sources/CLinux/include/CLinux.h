@@ -51,7 +51,7 @@ extern const int32_t clinux_unshare, clinux_prctl, clinux_seccomp, clinux_wait4,
     clinux_exit_group, clinux_geteuid, clinux_getegid,
     clinux_getppid;
 extern const int32_t clinux_sigprocmask, clinux_signalfd;
-extern const int32_t clinux_shutdown;
+extern const int32_t clinux_shutdown, clinux_setsockopt;
 extern const int32_t clinux_socket, clinux_bind, clinux_listen, clinux_accept, clinux_connect;
 extern const int32_t clinux_sendmsg, clinux_recvmsg, clinux_unlinkat;
 

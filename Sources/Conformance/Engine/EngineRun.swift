@@ -15,6 +15,7 @@ package struct EngineRun {
 
   /// What the device is.
   package private(set) var device = ""
+  private let steps: [EngineStep]
   /// The steps that were gone, and how they ended.
   package private(set) var results: [(step: EngineStep, outcome: Outcome)] = []
 
@@ -26,10 +27,12 @@ package struct EngineRun {
   ///   - kernel: The kernel.
   ///   - paths: Nodes of VFIO devices.
   ///   - pasidCount: How many PASIDs are attached, each to its own space; at least 1.
+  ///   - filter: Only steps whose name contains this text, in a run that is to be short.
   ///   - report: Called with a line for the device, and for each step.
   /// - Throws: A text that says why there is no engine to try.
   package init(
-    on kernel: any HostKernel, paths: [String], pasidCount: Int, report: (String) -> Void
+    on kernel: any HostKernel, paths: [String], pasidCount: Int, filter: String? = nil,
+    report: (String) -> Void
   ) throws(EngineAbsence) {
     let bench = Bench(.unknown(kernel))
     defer { bench.finish() }
@@ -48,7 +51,8 @@ package struct EngineRun {
       + "\(engine.engineCount) engines, \(trial.pasidWidth) PASID bits; "
       + "PASIDs \(trial.pasids.map(String.init).joined(separator: ", "))"
     report(device)
-    for step in EngineStep.all {
+    steps = EngineStep.all.filter { $0.name.contains(filter ?? $0.name) }
+    for step in steps {
       let before = bench.differences.count
       var isOver = false
       var lacking: String?
@@ -77,7 +81,7 @@ package struct EngineRun {
 
   /// Whether all steps were gone, and all held that the host has what they need for.
   package var isGood: Bool {
-    results.count == EngineStep.all.count
+    !steps.isEmpty && results.count == steps.count
       && results.allSatisfy { if case .failed = $0.outcome { false } else { true } }
   }
 
@@ -85,7 +89,7 @@ package struct EngineRun {
   package var closingLine: String {
     let held = results.count { if case .held = $0.outcome { true } else { false } }
     let lacked = results.count { if case .lacked = $0.outcome { true } else { false } }
-    return "engine: \(held) of \(EngineStep.all.count - lacked) statements hold"
+    return "engine: \(held) of \(steps.count - lacked) statements hold"
       + (lacked == 0 ? "" : ", \(lacked) not tried")
   }
 

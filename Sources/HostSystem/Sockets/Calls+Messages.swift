@@ -1,7 +1,7 @@
 #if os(Linux)
   import CLinux
 
-  /// `struct msghdr`, as 64-bit machines have them.
+  /// `struct msghdr` with its `struct iovec`s, as 64-bit machines have them.
   private struct MessageHeader: BitwiseCopyable {
     var name: UInt64 = 0
     var nameByteCount: UInt64 = 0
@@ -34,18 +34,23 @@
     ///   - socket: The socket.
     ///   - buffer: What is filled.
     ///   - offset: Where the first byte goes; at most as many as there is room behind it.
+    ///   - all: How many to wait for, and no more; fewer come at the end of the stream and where
+    ///     descriptors end. `nil` for as many as are there.
     ///   - descriptors: Gets the descriptors, which close at `exec` and are the caller's from now on,
     ///     at most ``messageDescriptorLimit``.
     /// - Returns: How many bytes came, 0 at the end of the stream, and whether descriptors were lost
     ///   because there were too many.
     /// - Throws: ``CallFailure``.
     package static func receive(
-      _ socket: Int32, into buffer: inout [UInt8], at offset: Int, descriptors: inout [Int32]
+      _ socket: Int32, into buffer: inout [UInt8], at offset: Int, all: Int? = nil,
+      descriptors: inout [Int32]
     ) throws(CallFailure) -> (byteCount: Int, isCut: Bool) {
-      guard offset >= 0, offset < buffer.count else {
+      guard offset >= 0, offset < buffer.count, (1...buffer.count - offset).contains(all ?? 1)
+      else {
         throw CallFailure(errno: CallFailure.invalid)
       }
       let closeOnExec: UInt64 = 0x4000_0000
+      let waitForAll: UInt64 = 0x100
       let controlCut: UInt64 = 8
       var control = ControlRoom(repeating: 0)
       var header = MessageHeader()
@@ -53,7 +58,7 @@
       let result = unsafe buffer.withUnsafeMutableBytes { bytes in
         var piece = Piece(
           address: UInt64(UInt(bitPattern: bytes.baseAddress)) &+ UInt64(offset),
-          byteCount: UInt64(bytes.count - offset))
+          byteCount: UInt64(all ?? bytes.count - offset))
         // The three values live for the call, and have the sizes that it is told.
         return unsafe withUnsafeMutablePointer(to: &piece) { piece in
           unsafe withUnsafeMutablePointer(to: &control) { control in
@@ -62,7 +67,8 @@
             header.controlByteCount = UInt64(MemoryLayout<ControlRoom>.size)
             return unsafe withUnsafeMutablePointer(to: &header) { header in
               untilDone(
-                clinux_recvmsg, socket.register, UInt64(UInt(bitPattern: header)), closeOnExec)
+                clinux_recvmsg, socket.register, UInt64(UInt(bitPattern: header)),
+                all == nil ? closeOnExec : closeOnExec | waitForAll)
             }
           }
         }
@@ -79,13 +85,13 @@
     /// - Parameters:
     ///   - socket: The socket.
     ///   - bytes: At least one byte.
-    ///   - tail: More bytes, which follow them in the same call.
+    ///   - tail: More bytes that follow them.
     ///   - descriptors: At most ``messageDescriptorLimit``; the other side gets its own.
     ///   - waits: Whether to wait until there is room for all of them.
     /// - Returns: How many bytes went; the descriptors went with the first.
     /// - Throws: `EAGAIN` when there is no room now; `EPIPE` when nobody reads any more.
     package static func send(
-      _ socket: Int32, _ bytes: Span<UInt8>, tail: Span<UInt8> = Span(),
+      _ socket: Int32, _ bytes: Span<UInt8>, _ tail: Span<UInt8> = Span(),
       descriptors: [Int32] = [], waits: Bool = true
     ) throws(CallFailure) -> Int {
       guard descriptors.count <= messageDescriptorLimit else {
@@ -101,18 +107,20 @@
       // The bytes live for the call, which only reads them.
       let result = unsafe bytes.withUnsafeBufferPointer { bytes in
         unsafe tail.withUnsafeBufferPointer { tail in
-          var pieces: InlineArray<2, Piece> = [
+          var pieces = (
             Piece(
               address: UInt64(UInt(bitPattern: bytes.baseAddress)), byteCount: UInt64(bytes.count)),
             Piece(
-              address: UInt64(UInt(bitPattern: tail.baseAddress)), byteCount: UInt64(tail.count)),
-          ]
+              address: UInt64(UInt(bitPattern: tail.baseAddress)), byteCount: UInt64(tail.count))
+          )
           header.pieceCount = tail.isEmpty ? 1 : 2
-          // The three values live for the call, and have the sizes that it is told.
+          // The values live for the call, and have the sizes that it is told.
           return unsafe withUnsafeMutablePointer(to: &pieces) { pieces in
             unsafe withUnsafeMutablePointer(to: &control) { control in
               header.pieces = UInt64(UInt(bitPattern: pieces))
-              if header.controlByteCount > 0 { header.control = UInt64(UInt(bitPattern: control)) }
+              if header.controlByteCount > 0 {
+                header.control = UInt64(UInt(bitPattern: control))
+              }
               return unsafe withUnsafeMutablePointer(to: &header) { header in
                 untilDone(
                   clinux_sendmsg, socket.register, UInt64(UInt(bitPattern: header)),
@@ -124,6 +132,21 @@
       }
       guard result >= 0 else { throw CallFailure(errno: Int32(truncatingIfNeeded: -result)) }
       return Int(result)
+    }
+
+    /// Limits how long a send waits for room; then it ends with what went, or with `EAGAIN`.
+    package static func limitSending(
+      _ socket: Int32, milliseconds: Int64
+    ) throws(CallFailure) {
+      let socketLevel: UInt64 = 1
+      let sendTimeout: UInt64 = 21
+      var time = (milliseconds / 1000, milliseconds % 1000 * 1000)
+      // The time, `struct timeval`, lives for the call.
+      _ = try unsafe withUnsafeMutablePointer(to: &time) { time throws(CallFailure) in
+        try make(
+          clinux_setsockopt, socket.register, socketLevel, sendTimeout,
+          UInt64(UInt(bitPattern: time)), 16)
+      }
     }
 
     /// Makes a call again as long as a signal interrupts it; answers what it answers.

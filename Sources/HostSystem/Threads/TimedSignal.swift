@@ -62,8 +62,9 @@ package final class TimedSignal: Sendable {
     // Lock, condition and flag live as long as this object.
     unsafe pthread_mutex_lock(mutex)
     unsafe flag.pointee = true
-    unsafe pthread_cond_signal(condition)
     unsafe pthread_mutex_unlock(mutex)
+    // Behind the lock, which whoever wakes wants.
+    unsafe pthread_cond_signal(condition)
   }
 
   /// Forgets a signal that nobody took.

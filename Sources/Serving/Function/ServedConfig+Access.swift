@@ -104,11 +104,13 @@ extension ServedConfig {
         : old | TranslationServices.priStopped, at: place)
   }
 
-  /// Whether a write sets Initiate Function Level Reset, which reads 0.
+  /// Whether a write sets a bit that resets the function.
   private func asksForReset(_ value: UInt32, _ width: AccessWidth, at offset: Int) -> Bool {
-    guard let express = places.express, hasFunctionReset else { return false }
-    let byte = express + 9 - offset
-    return (0..<width.rawValue).contains(byte) && value >> UInt32(8 * byte + 7) & 1 == 1
+    resets.contains { place, mask in
+      let byte = place - offset
+      return (0..<width.rawValue).contains(byte)
+        && UInt8(truncatingIfNeeded: value >> UInt32(8 * byte)) & mask != 0
+    }
   }
 
   private mutating func reset(_ effects: inout ServedConfigEffects) {

@@ -24,6 +24,7 @@ public struct ServedConfig: Sendable {
     var messages: Int?
     var wideMessages: Int?
     var express: Int?
+    var advanced: Int?
     var pasid: Int?
     var ats: Int?
     var pri: Int?
@@ -34,6 +35,8 @@ public struct ServedConfig: Sendable {
 
   var space: VirtualConfigSpace<ConfigSpace>
   let places: Places
+  /// ``resetBits``, which never change.
+  private(set) var resets: [(offset: Int, mask: UInt8)] = []
   /// The base address registers in order of number.
   public let regions: [DeviceRegion]
   /// Whether the function can signal INTx: the header names a pin.
@@ -76,12 +79,14 @@ public struct ServedConfig: Sendable {
       messages: walk.first(0x05, in: .legacy)?.offset,
       wideMessages: walk.first(0x11, in: .legacy)?.offset,
       express: walk.first(Capability.pciExpressID, in: .legacy)?.offset,
+      advanced: walk.first(0x13, in: .legacy)?.offset,
       pasid: walk.first(Capability.pasidID, in: .extended)?.offset,
       ats: walk.first(TranslationServices.atsID, in: .extended)?.offset,
       pri: walk.first(TranslationServices.priID, in: .extended)?.offset)
     self.regions = regions
     hasLine = (1...4).contains(full.read8(0x3D))
     try checkMessageTable()
+    resets = resetBits
   }
 
   private static func check(_ regions: [DeviceRegion]) throws(ServedConfigError) {
@@ -137,8 +142,19 @@ extension ServedConfig {
   /// Whether there are the ATS and the PRI capability.
   public var translationServices: (ats: Bool, pri: Bool) { (places.ats != nil, places.pri != nil) }
 
-  /// Whether a function reset can be asked for in Device Control.
-  public var hasFunctionReset: Bool {
-    places.express.map { space.physical.read32($0 + 4) >> 28 & 1 == 1 } ?? false
+  /// Whether a function reset can be asked for, in Device Control or Advanced Features.
+  public var hasFunctionReset: Bool { !resets.isEmpty }
+
+  /// The bytes and bits that reset the function when a one is written; they read 0.
+  private var resetBits: [(offset: Int, mask: UInt8)] {
+    var bits: [(Int, UInt8)] = []
+    if let express = places.express, space.physical.read32(express + 4) >> 28 & 1 == 1 {
+      bits.append((express + 9, 0x80))
+    }
+    // Both bits of AF Capabilities: function reset, and the pending bit that goes with it.
+    if let advanced = places.advanced, space.physical.read8(advanced + 3) & 3 == 3 {
+      bits.append((advanced + 4, 1))
+    }
+    return bits
   }
 }

@@ -10,11 +10,11 @@ public enum HostDevice: Hashable, Sendable {
 }
 
 /// A device of the host as its sysfs shows it.
-struct HostDeviceEntry: Hashable, Sendable {
+package struct HostDeviceEntry: Hashable, Sendable {
   /// The device's node.
-  let node: String
+  package let node: String
   /// Its own config space, when it can be read; it tells more than VFIO does.
-  let config: ConfigSpace?
+  package let config: ConfigSpace?
 
   /// Looks a device up.
   ///
@@ -22,7 +22,7 @@ struct HostDeviceEntry: Hashable, Sendable {
   ///   - device: The device.
   ///   - root: Where the host's file tree starts.
   /// - Throws: ``PassedDeviceError``.
-  init(_ device: HostDevice, under root: String = "") throws(PassedDeviceError) {
+  package init(_ device: HostDevice, under root: String = "") throws(PassedDeviceError) {
     switch device {
     case .node(let path):
       node = path
@@ -34,7 +34,7 @@ struct HostDeviceEntry: Hashable, Sendable {
       let driver = link?.split(separator: "/").last.map { String($0) }
       let names = (try? Folder.names(in: "\(folder)/vfio-dev")) ?? []
       guard let name = names.first(where: { $0.hasPrefix("vfio") }) else {
-        guard driver?.hasPrefix("vfio") == true || driver?.hasSuffix("vfio-pci") == true else {
+        guard driver?.contains("vfio") == true else {
           throw .notWithVFIO(address, driver: driver)
         }
         throw .noDeviceNode(address)

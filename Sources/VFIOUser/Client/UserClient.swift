@@ -36,7 +36,7 @@ public final class UserClient: Sendable {
   }
 
   /// Takes a connected channel over.
-  package init(
+  init(
     _ channel: SocketChannel, memory: (any UserClientMemory)?, replyMilliseconds: Int64
   ) {
     self.channel = channel
@@ -96,7 +96,7 @@ public final class UserClient: Sendable {
     _ command: UserCommand, _ payload: [UInt8] = [], files: [ReceivedFile] = []
   ) -> Bool {
     let header = UserHeader(id: 0, command: command, byteCount: 0, flags: UserHeader.noReply)
-    return requester.outbox.send(Requester.message(header, payload).span, files)
+    return requester.outbox.send(Requester.message(header, payload).span, Span(), files)
   }
 
   /// Sends any bytes, as somebody hostile would.
@@ -107,7 +107,7 @@ public final class UserClient: Sendable {
   /// - Returns: Whether they go.
   @discardableResult
   public func sendRaw(_ bytes: [UInt8], files: [ReceivedFile] = []) -> Bool {
-    requester.outbox.send(bytes.span, files)
+    requester.outbox.send(bytes.span, Span(), files)
   }
 
   private func receive(_ memory: (any UserClientMemory)?) {
@@ -150,7 +150,8 @@ public final class UserClient: Sendable {
       reply.flags |= UserHeader.failed
       reply.error = UInt32(bitPattern: error.rawValue)
     }
-    _ = requester.outbox.send(Requester.message(reply, bytes).span)
+    let start = Requester.message(reply, [], andMore: bytes.count)
+    _ = requester.outbox.send(start.span, bytes.span, [], .patient)
   }
 
   private func carryOut(
@@ -162,7 +163,8 @@ public final class UserClient: Sendable {
     let place = [UInt8](copying: payload.extracting(0..<16))
     switch header.command {
     case .readDMA:
-      return place + (try memory.read(address, Int(count)))
+      let bytes = try memory.read(address, Int(count))
+      return [UInt8](copying: place.span, bytes.span)
     case .writeDMA:
       guard payload.count == 16 + Int(count) else { throw .EINVAL }
       try memory.write(address, payload.extracting(16..<payload.count))

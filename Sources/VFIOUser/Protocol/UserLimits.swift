@@ -1,15 +1,15 @@
 /// Sizes that this side of a connection keeps to.
-package enum UserLimits {
+enum UserLimits {
   /// Bytes that one message may move, as told in `max_data_xfer_size`.
-  package static let transfer = 1 << 20
+  static let transfer = 1 << 20
   /// Bytes that a message may have at most: a transfer, its header and the fixed part of a payload.
-  package static let message = transfer + 4096
+  static let message = transfer + 4096
   /// Descriptors that one message may carry, as told in `max_msg_fds`.
-  package static let descriptors = 16
+  static let descriptors = 16
   /// Mappings at a time, as told in `max_dma_maps`.
-  package static let mappings = 65_535
+  static let mappings = 65_535
   /// The smallest page of a mapping.
-  package static let pageSize: UInt64 = 4096
+  static let pageSize: UInt64 = 4096
   /// Page sizes of dirty tracking.
-  package static let migrationPageSize: UInt64 = 4096
+  static let migrationPageSize: UInt64 = 4096
 }

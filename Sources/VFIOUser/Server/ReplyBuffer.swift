@@ -37,6 +37,6 @@ struct ReplyBuffer {
   /// Writes bytes into the payload; there is room for them.
   mutating func put(_ more: Span<UInt8>, at offset: Int) {
     var span = bytes.mutableSpan
-    for index in more.indices { span[UserHeader.byteCount + offset + index] = more[index] }
+    span.store(more, at: UserHeader.byteCount + offset)
   }
 }

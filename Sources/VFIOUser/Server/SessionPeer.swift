@@ -30,9 +30,7 @@ final class SessionPeer: UserPeer {
         payload.little(UInt64.self, at: 0) == address &+ UInt64(done),
         payload.little(UInt64.self, at: 8) == UInt64(count)
       else { throw .EIO }
-      let bytes = payload.extracting(16..<payload.count)
-      var part = buffer._mutatingExtracting(done..<(done + count))
-      for index in bytes.indices { part[index] = bytes[index] }
+      buffer.store(payload.extracting(16..<payload.count), at: done)
       done += count
     }
   }

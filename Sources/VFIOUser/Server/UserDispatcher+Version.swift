@@ -4,7 +4,7 @@ import Hardware
 
 extension UserDispatcher {
   /// The version that we speak.
-  package static let version: (major: UInt16, minor: UInt16) = (0, 2)
+  static let version: (major: UInt16, minor: UInt16) = (0, 2)
 
   /// `VFIO_USER_VERSION`: major and minor, 16 bits each, then JSON.
   func version(_ payload: Span<UInt8>) throws(Refusal) -> Int {

@@ -4,9 +4,9 @@ import Hardware
 /// Answers the messages of one client: checks everything, calls the device, writes the reply.
 ///
 /// For one thread, the connection's own.
-package final class UserDispatcher {
+final class UserDispatcher {
   /// What is to become of the connection.
-  package enum Verdict: Sendable {
+  enum Verdict: Sendable {
     /// The next message may come.
     case goOn
     /// It ends, for this reason.
@@ -27,7 +27,7 @@ package final class UserDispatcher {
   var replyFiles: [ReceivedFile] = []
 
   /// Makes a dispatcher for a client that has just connected.
-  package init(
+  init(
     _ device: any UserDevice, requester: Requester,
     observe: @escaping @Sendable (UserServerEvent) -> Void
   ) {
@@ -38,7 +38,7 @@ package final class UserDispatcher {
   }
 
   /// The client is gone.
-  package func end() {
+  func end() {
     guard hasVersion else { return }
     if isTracking {
       try? device.migration?.trackWrites(nil, pageSize: UserLimits.migrationPageSize)
@@ -56,7 +56,7 @@ package final class UserDispatcher {
   ///   - payload: The bytes behind it.
   ///   - files: The descriptors that came with it; those that nobody wants close.
   /// - Returns: What is to become of the connection.
-  package func handle(
+  func handle(
     _ header: UserHeader, _ payload: Span<UInt8>, _ files: [ReceivedFile]
   ) -> Verdict {
     switch header.type {
@@ -126,7 +126,7 @@ package final class UserDispatcher {
     reply.put(answer)
     let outbox = peer.requester.outbox
     let isSent = outbox.send(
-      reply.bytes.span.extracting(0..<Int(answer.byteCount)), replyFiles, .awaited)
+      reply.bytes.span.extracting(0..<Int(answer.byteCount)), Span(), replyFiles, .reply)
     if !replyFiles.isEmpty { replyFiles = [] }
     guard isSent else { return .disconnect("the client is gone") }
     // A client that does not read its replies is not read either.

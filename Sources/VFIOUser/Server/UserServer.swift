@@ -4,8 +4,9 @@ import Synchronization
 
 /// A vfio-user server: one socket with one device behind it.
 ///
-/// One client is served at a time, on the server's own thread; others wait until it is gone. When a
-/// client is gone, its mappings and interrupts are too, and the next may come.
+/// One client is served at a time, on a thread of the server's. When it is gone, its mappings and
+/// interrupts are too, and the next may come. One that comes earlier waits a second, in which the
+/// first may end, and is refused then.
 public final class UserServer: Sendable {
   /// Why a server does not start.
   public enum Problem: Error, Hashable, Sendable {
@@ -19,20 +20,28 @@ public final class UserServer: Sendable {
     case system(String, LinuxErrno)
   }
 
-  private struct State {
+  struct State {
     var listener: ReceivedFile?
+    /// The client that is served, or about to be.
     var connection: SocketChannel?
-    var thread: ServiceThread?
+    /// It waits for the thread that serves.
+    var isWaiting = false
+    var acceptor: ServiceThread?
+    var worker: ServiceThread?
     var file: FileIdentity?
     var hasEnded = false
   }
 
   /// Where the socket is.
   public let path: String
-  private let device: any UserDevice
-  private let observer: (any UserServerObserver)?
-  private let replyMilliseconds: Int64
-  private let state = Mutex(State())
+  let device: any UserDevice
+  let observer: (any UserServerObserver)?
+  let replyMilliseconds: Int64
+  /// How long a client waits for another to end, and for its first message to come.
+  let patience: (turn: Int64, version: Int64)
+  let state = Mutex(State())
+  /// Given when a client is gone.
+  let isFree = TimedSignal()
 
   /// Makes a server that does not listen yet.
   ///
@@ -41,14 +50,24 @@ public final class UserServer: Sendable {
   ///   - device: What stands behind it.
   ///   - observer: Who hears what happens.
   ///   - replyMilliseconds: How long a client may take to answer a message of ours.
-  public init(
+  public convenience init(
     path: String, device: any UserDevice, observer: (any UserServerObserver)? = nil,
     replyMilliseconds: Int64 = 5000
+  ) {
+    self.init(
+      path: path, device: device, observer: observer, replyMilliseconds: replyMilliseconds,
+      patience: (1000, 10_000))
+  }
+
+  init(
+    path: String, device: any UserDevice, observer: (any UserServerObserver)?,
+    replyMilliseconds: Int64, patience: (turn: Int64, version: Int64)
   ) {
     self.path = path
     self.device = device
     self.observer = observer
     self.replyMilliseconds = replyMilliseconds
+    self.patience = patience
   }
 
   deinit { stop() }
@@ -61,35 +80,45 @@ public final class UserServer: Sendable {
   public func start() throws(Problem) {
     let listener = try listen()
     let file = try? Calls.facts(of: path, followingLinks: false).identity
-    let thread = ServiceThread { [weak self] in self?.serveNext(listener) ?? false }
+    let worker = ServiceThread { [weak self] in
+      self?.serveWaiting()
+      return false
+    }
+    let acceptor = ServiceThread { [weak self] in self?.acceptNext(listener) ?? false }
     state.withLock { state in
       state.listener = listener
       state.file = file
-      state.thread = thread
+      state.acceptor = acceptor
+      state.worker = worker
     }
     observer?.note(.listening(path: path))
-    thread.poke()
+    acceptor.poke()
   }
 
   /// Ends the connection and the server, and removes the socket file; returns when the device is
   /// called no more.
+  ///
+  /// From a call of the device itself it returns at once.
   public func stop() {
-    let (thread, file) = state.withLock { state in
+    let (acceptor, worker, file) = state.withLock { state in
       state.hasEnded = true
       if let listener = state.listener { Calls.shutDown(listener.descriptor) }
       state.connection?.shutDown()
       defer {
-        state.thread = nil
+        state.acceptor = nil
+        state.worker = nil
         state.file = nil
         state.listener = nil
       }
-      return (state.thread, state.file)
+      return (state.acceptor, state.worker, state.file)
     }
+    isFree.give()
     // Only our own file: another server may have replaced it.
     if let file, let now = try? Calls.facts(of: path, followingLinks: false).identity, now == file {
       try? Calls.removeFile(path)
     }
-    thread?.stop()
+    acceptor?.stop()
+    worker?.stop()
   }
 
   private func listen() throws(Problem) -> ReceivedFile {
@@ -142,80 +171,6 @@ public final class UserServer: Sendable {
   ) throws(Problem) -> Value {
     do throws(CallFailure) { return try body() } catch {
       throw .system(what, LinuxErrno(rawValue: error.errno))
-    }
-  }
-
-  /// Waits for a client and serves it; whether to wait for another.
-  private func serveNext(_ listener: ReceivedFile) -> Bool {
-    let socket: ReceivedFile
-    do throws(CallFailure) {
-      socket = ReceivedFile(owning: try Calls.accept(listener.descriptor))
-    } catch {
-      if state.withLock({ $0.hasEnded }) { return false }
-      // Out of descriptors or memory, say: that may pass.
-      Calls.pause(microseconds: 100_000)
-      return true
-    }
-    let channel = SocketChannel(socket)
-    let isWanted = state.withLock { state in
-      if !state.hasEnded { state.connection = channel }
-      return !state.hasEnded
-    }
-    guard isWanted else { return false }
-    serve(channel)
-    return state.withLock { state in
-      state.connection = nil
-      return !state.hasEnded
-    }
-  }
-
-  private func serve(_ channel: SocketChannel) {
-    let observer = observer
-    let observe: @Sendable (UserServerEvent) -> Void = { observer?.note($0) }
-    let outbox = Outbox(channel)
-    let requester = Requester(outbox, milliseconds: replyMilliseconds) { command in
-      observe(.replyTimeout(message: "\(command)"))
-    }
-    requester.adoptThread()
-    let dispatcher = UserDispatcher(device, requester: requester, observe: observe)
-    let reason = Self.run(channel, dispatcher)
-    channel.shutDown()
-    requester.table.close()
-    outbox.close()
-    dispatcher.end()
-    observe(.disconnected(reason))
-  }
-
-  /// Handles messages until the connection is to end; answers why.
-  package static func run(_ channel: any Channel, _ dispatcher: UserDispatcher) -> String {
-    var reader = MessageReader()
-    var files: [ReceivedFile] = []
-    while true {
-      let header: UserHeader
-      do throws(MessageReader.Stop) {
-        header = try reader.next(from: channel, files: &files)
-      } catch {
-        return error.words
-      }
-      if header.type == 1 {
-        dispatcher.take(header, &reader, files)
-      } else if case .disconnect(let why) = dispatcher.handle(header, reader.payload, files) {
-        return why
-      }
-      if !files.isEmpty { files.removeAll() }
-    }
-  }
-}
-
-extension MessageReader.Stop {
-  /// The reason in words.
-  package var words: String {
-    switch self {
-    case .end: "the client closed the connection"
-    case .cutShort: "the client closed the connection within a message"
-    case .size(let size): "a header states a message of \(size) bytes"
-    case .descriptors: "too many descriptors came"
-    case .failed(let errno): "the connection failed: \(errno)"
     }
   }
 }

@@ -1,8 +1,14 @@
+import Hardware
+
 extension [UInt8] {
   /// Copies bytes.
-  init(copying bytes: Span<UInt8>) {
-    self.init(repeating: 0, count: bytes.count)
+  init(copying bytes: Span<UInt8>) { self.init(copying: bytes, Span()) }
+
+  /// Copies bytes, and more behind them.
+  init(copying bytes: Span<UInt8>, _ tail: Span<UInt8>) {
+    self.init(repeating: 0, count: bytes.count + tail.count)
     var room = mutableSpan
-    for index in bytes.indices { room[index] = bytes[index] }
+    room.store(bytes, at: 0)
+    room.store(tail, at: bytes.count)
   }
 }

@@ -1,13 +1,13 @@
-package import HostABI
+import HostABI
 import Hardware
 
 /// Cuts a stream into messages.
 ///
 /// As many bytes are taken at once as are there, so a message usually costs one receive. The buffer
 /// stays, and grows only for messages that are larger than any before.
-package struct MessageReader: ~Copyable {
+struct MessageReader: ~Copyable {
   /// Why there is no message.
-  package enum Stop: Error {
+  enum Stop: Error {
     /// The peer closed the stream between two messages.
     case end
     /// The peer closed the stream within a message.
@@ -21,6 +21,8 @@ package struct MessageReader: ~Copyable {
   }
 
   private static let startSize = 64 * 1024
+  /// So many bytes of a message are waited for in one call.
+  private static let largeRest = 16 * 1024
 
   private var buffer: [UInt8]
   /// The bytes that are there and not taken yet.
@@ -33,7 +35,7 @@ package struct MessageReader: ~Copyable {
   private var lent = 0
 
   /// Makes a reader that has read nothing.
-  package init() { buffer = [UInt8](repeating: 0, count: Self.startSize) }
+  init() { buffer = [UInt8](repeating: 0, count: Self.startSize) }
 
   /// Waits for a message.
   ///
@@ -42,7 +44,7 @@ package struct MessageReader: ~Copyable {
   ///   - files: Gets the descriptors that came with the message.
   /// - Returns: The message's header; its payload is ``payload`` until the next call.
   /// - Throws: ``Stop``.
-  package mutating func next(
+  mutating func next(
     from channel: any Channel, files: inout [ReceivedFile]
   ) throws(Stop) -> UserHeader {
     drop()
@@ -59,12 +61,12 @@ package struct MessageReader: ~Copyable {
         }
       }
       makeRoom(needed)
-      try fill(from: channel)
+      try fill(from: channel, until: first + needed)
     }
   }
 
   /// The bytes behind the header of the message that ``next(from:files:)`` found.
-  package var payload: Span<UInt8> {
+  var payload: Span<UInt8> {
     @_lifetime(borrow self)
     get { buffer.span.extracting((first + min(lent, UserHeader.byteCount))..<(first + lent)) }
   }
@@ -74,11 +76,12 @@ package struct MessageReader: ~Copyable {
   /// - Parameter other: The buffer to go on with, which is made larger if it must be; the one with the
   ///   message afterwards.
   /// - Returns: Where in it the payload is.
-  package mutating func exchange(_ other: inout [UInt8]) -> Range<Int> {
+  mutating func exchange(_ other: inout [UInt8]) -> Range<Int> {
     if other.count < buffer.count { other = [UInt8](repeating: 0, count: buffer.count) }
     let place = (first + min(lent, UserHeader.byteCount))..<(first + lent)
     // The start of the messages behind it: few bytes, or many small messages.
-    for index in place.upperBound..<end { other[index - place.upperBound] = buffer[index] }
+    var room = other.mutableSpan
+    room.store(buffer.span.extracting(place.upperBound..<end), at: 0)
     swap(&buffer, &other)
     position += UInt64(lent)
     end -= place.upperBound
@@ -100,7 +103,8 @@ package struct MessageReader: ~Copyable {
   /// Sees to it that a message of so many bytes fits, and that there is room to read at all.
   private mutating func makeRoom(_ needed: Int) {
     if first > 0, buffer.count - first < needed || end == buffer.count {
-      for index in first..<end { buffer[index - first] = buffer[index] }
+      buffer.removeSubrange(0..<first)
+      buffer += repeatElement(0, count: first)
       end -= first
       first = 0
     }
@@ -109,11 +113,18 @@ package struct MessageReader: ~Copyable {
     }
   }
 
-  private mutating func fill(from channel: any Channel) throws(Stop) {
+  /// Receives at least one byte, or all of a message that is large and has begun.
+  private mutating func fill(
+    from channel: any Channel, until messageEnd: Int
+  ) throws(Stop) {
     var files: [ReceivedFile] = []
+    let rest = messageEnd - end
     let result: (byteCount: Int, isCut: Bool)
     do throws(LinuxErrno) {
-      result = try channel.receive(into: &buffer, at: end, files: &files)
+      result =
+        rest >= Self.largeRest
+        ? try channel.receive(rest, into: &buffer, at: end, files: &files)
+        : try channel.receive(into: &buffer, at: end, files: &files)
     } catch {
       throw .failed(error)
     }

@@ -6,16 +6,22 @@ import Synchronization
 ///
 /// A message goes at once when there is room. What does not go waits here, up to a limit, and another
 /// thread sends it; nobody who puts a message in waits for the peer.
-package final class Outbox: Sendable {
+final class Outbox: Sendable {
+  /// Messages from this size on will not go at once.
+  private static let large = 64 << 10
+  /// How often a patient thread tries while the peer takes nothing, a tenth of a second each.
+  private static let patience = 50
   /// Bytes that may wait.
-  package static let limit = 4 << 20
+  static let limit = 4 << 20
 
-  /// What a message is worth when the peer takes nothing.
-  package enum Urgency: Sendable {
-    /// It is given up when the box is full.
+  /// What becomes of a message that does not go at once.
+  enum Urgency: Sendable {
+    /// It waits here, but not in a full box.
     case posted
-    /// It waits even in a full box: there is one for each waiting thread.
-    case awaited
+    /// It waits here, even in a full box: there is one at a time.
+    case reply
+    /// Who sends it may wait, and waits for the peer rather than copy it.
+    case patient
   }
 
   private struct Waiting {
@@ -29,12 +35,11 @@ package final class Outbox: Sendable {
     /// How many of the first are gone.
     var gone = 0
     var byteCount = 0
-    /// Whether a thread is in the middle of its message, so that nobody else may send.
-    var isHeld = false
+    /// Whether a patient thread is sending the rest of a message that has begun.
+    var isSending = false
     var isClosed = false
 
     var isEmpty: Bool { gone == waiting.count }
-    var isFree: Bool { isEmpty && !isHeld }
   }
 
   private let channel: any Channel
@@ -42,116 +47,115 @@ package final class Outbox: Sendable {
   private let sender = Mutex<ServiceThread?>(nil)
 
   /// Makes the way out of a channel.
-  package init(_ channel: any Channel) { self.channel = channel }
-
-  /// What became of a message at first.
-  private enum Start {
-    case over(Bool)
-    /// It waits.
-    case behind
-    /// So many bytes are gone, and nobody else may send.
-    case begun(Int)
-  }
+  init(_ channel: any Channel) { self.channel = channel }
 
   /// Sends a message, or keeps it for later.
   ///
   /// - Parameters:
-  ///   - bytes: The whole message, or its start.
-  ///   - tail: The rest of it, which need not stand in one piece with the start.
+  ///   - bytes: The message, or its first part with at least the header.
+  ///   - tail: The rest of it.
   ///   - files: Descriptors that go with it.
-  ///   - urgency: What it is worth when the peer takes nothing.
-  ///   - patience: How long this thread may wait for the peer to take the bytes from where they are;
-  ///     then they are kept for later, and so at once without any.
+  ///   - urgency: What becomes of it when it does not go at once.
   /// - Returns: Whether it went or waits: `false` when the connection is over or the box is full.
-  package func send(
-    _ bytes: Span<UInt8>, tail: Span<UInt8> = Span(), _ files: [ReceivedFile] = [],
-    _ urgency: Urgency = .awaited, patience: Duration = .zero
+  func send(
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8> = Span(), _ files: [ReceivedFile] = [],
+    _ urgency: Urgency = .reply
   ) -> Bool {
-    let start = state.withLock { state in
-      begin(&state, bytes, tail, files, urgency, isPatient: patience > .zero)
-    }
-    switch start {
-    case .over(let isSent): return isSent
-    case .behind:
-      pokeSender()
-      return true
-    case .begun(let sent): return finish(bytes, tail, from: sent, patience)
-    }
-  }
-
-  private func begin(
-    _ state: inout State, _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ files: [ReceivedFile],
-    _ urgency: Urgency, isPatient: Bool
-  ) -> Start {
-    guard !state.isClosed else { return .over(false) }
     var sent = 0
-    if state.isFree {
-      do throws(LinuxErrno) {
-        sent = try channel.send(bytes, tail: tail, files)
-      } catch {
-        guard error == .EAGAIN else {
-          close(&state)
-          return .over(false)
+    let begin = state.withLock { state -> Begin in
+      guard !state.isClosed else { return .refused }
+      let byteCount = bytes.count + tail.count
+      if state.isEmpty, !state.isSending {
+        if urgency == .patient, byteCount >= Self.large {
+          state.isSending = true
+          return .partly
+        }
+        do throws(LinuxErrno) {
+          sent = try channel.send(bytes, tail, files)
+        } catch {
+          guard error == .EAGAIN else {
+            close(&state)
+            return .refused
+          }
+        }
+        if sent == byteCount { return .done }
+        if urgency == .patient {
+          state.isSending = true
+          return .partly
         }
       }
-      if sent == bytes.count + tail.count { return .over(true) }
-      if isPatient, sent > 0 {
-        state.isHeld = true
-        return .begun(sent)
-      }
+      guard
+        sent > 0 || urgency != .posted || state.byteCount + byteCount <= Self.limit
+      else { return .refused }
+      let (first, second) = Self.rest(bytes, tail, sent)
+      let copy = [UInt8](copying: first, second)
+      state.byteCount += copy.count
+      state.waiting.append(Waiting(bytes: copy, first: 0, files: sent > 0 ? [] : files))
+      return .later
     }
-    let rest = bytes.count + tail.count - sent
-    guard sent > 0 || urgency == .awaited || state.byteCount + rest <= Self.limit else {
-      return .over(false)
+    switch begin {
+    case .done: return true
+    case .refused: return false
+    case .later:
+      pokeSender()
+      return true
+    case .partly: return finish(bytes, tail, sent, files)
     }
-    keep(&state, bytes, tail, from: sent, files: sent > 0 ? [] : files)
-    return .behind
   }
 
-  private func keep(
-    _ state: inout State, _ bytes: Span<UInt8>, _ tail: Span<UInt8>, from sent: Int,
-    files: [ReceivedFile]
-  ) {
-    var rest = [UInt8](copying: bytes.extracting(min(sent, bytes.count)..<bytes.count))
-    rest += [UInt8](copying: tail.extracting(max(sent - bytes.count, 0)..<tail.count))
-    state.byteCount += rest.count
-    // The rest of a message that has begun comes before all others.
-    let place = sent > 0 ? state.gone : state.waiting.count
-    state.waiting.insert(Waiting(bytes: rest, first: 0, files: files), at: place)
+  /// How a message began.
+  private enum Begin {
+    case done
+    case refused
+    case later
+    case partly
   }
 
-  /// Sends the rest of a message while nobody else may send.
+  /// What is left of a message.
+  @_lifetime(copy bytes, copy tail)
+  private static func rest(
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ sent: Int
+  ) -> (Span<UInt8>, Span<UInt8>) {
+    sent < bytes.count
+      ? (bytes.extracting(sent..<bytes.count), tail)
+      : (tail.extracting((sent - bytes.count)..<tail.count), Span())
+  }
+
+  /// Sends the rest of a message, while others' wait.
   private func finish(
-    _ bytes: Span<UInt8>, _ tail: Span<UInt8>, from first: Int, _ patience: Duration
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ start: Int, _ files: [ReceivedFile]
   ) -> Bool {
-    let end = ContinuousClock.now + patience
-    var sent = first
-    while sent < bytes.count + tail.count, ContinuousClock.now < end {
-      guard channel.waitForRoom(milliseconds: 100) else { continue }
+    var sent = start
+    var tries = 0
+    while sent < bytes.count + tail.count, tries < Self.patience {
+      let (first, second) = Self.rest(bytes, tail, sent)
       do throws(LinuxErrno) {
-        sent +=
-          sent < bytes.count
-          ? try channel.send(bytes.extracting(sent..<bytes.count), tail: tail, [])
-          : try channel.send(tail.extracting((sent - bytes.count)..<tail.count), [])
+        sent += try channel.sendPatiently(first, second, sent == 0 ? files : [])
+        tries = 0
       } catch {
         guard error == .EAGAIN else {
           state.withLock { close(&$0) }
           return false
         }
+        tries += 1
       }
     }
-    let isBehind = state.withLock { state in
-      state.isHeld = false
-      guard !state.isClosed else { return false }
-      if sent < bytes.count + tail.count { keep(&state, bytes, tail, from: sent, files: []) }
-      return !state.isEmpty
+    state.withLock { state in
+      state.isSending = false
+      guard !state.isClosed, sent < bytes.count + tail.count else { return }
+      // The peer takes nothing: the rest goes some time, before all that came later.
+      let (first, second) = Self.rest(bytes, tail, sent)
+      let copy = [UInt8](copying: first, second)
+      state.byteCount += copy.count
+      state.waiting.insert(
+        Waiting(bytes: copy, first: 0, files: sent > 0 ? [] : files), at: state.gone)
     }
-    if isBehind { pokeSender() }
+    if sendWaiting() { pokeSender() }
     return true
   }
 
   /// Waits until not much waits any more, or the connection is over.
-  package func waitUntilLow() {
+  func waitUntilLow() {
     while state.withLock({ !$0.isClosed && $0.byteCount > Self.limit / 2 }) {
       _ = channel.waitForRoom(milliseconds: 100)
       sendWaiting()
@@ -159,7 +163,7 @@ package final class Outbox: Sendable {
   }
 
   /// Nothing goes any more.
-  package func close() {
+  func close() {
     state.withLock { close(&$0) }
     sender.withLock { sender in
       let thread = sender
@@ -170,7 +174,6 @@ package final class Outbox: Sendable {
 
   private func close(_ state: inout State) {
     state.isClosed = true
-    state.isHeld = false
     state.waiting = []
     state.gone = 0
     state.byteCount = 0
@@ -193,8 +196,8 @@ package final class Outbox: Sendable {
   @discardableResult
   private func sendWaiting() -> Bool {
     state.withLock { state in
-      // Whoever is in the middle of a message pokes the sender afterwards.
-      guard !state.isHeld else { return false }
+      // Who sends now sends what waits when it has done.
+      if state.isSending { return false }
       while !state.isEmpty {
         let message = state.waiting[state.gone]
         let sent: Int

@@ -3,7 +3,7 @@ import HostSystem
 import Synchronization
 
 /// The requests of this side that the peer has not answered yet, by their numbers.
-package final class RequestTable: Sendable {
+final class RequestTable: Sendable {
   /// Requests that may be without an answer at a time, of each sort.
   private static let limit = 1024
 
@@ -68,7 +68,7 @@ package final class RequestTable: Sendable {
 
   private let state = Mutex(State())
 
-  package init() {}
+  init() {}
 
   /// A number for a request that nobody waits for; `nil` when too many have no answer yet.
   func post(_ command: UserCommand) -> UInt16? {
@@ -103,12 +103,15 @@ package final class RequestTable: Sendable {
   /// - Returns: The answer; `nil` when none came in time, or none will.
   func wait(_ request: (id: UInt16, slot: Slot), milliseconds: Int64) -> Reply? {
     if !request.slot.signal.take(milliseconds: milliseconds) {
-      state.withLock { state in
-        // The answer may have come since.
-        guard case .awaited = state.entries[request.id] else { return }
+      let isLate = state.withLock { state in
+        guard case .awaited = state.entries[request.id] else { return false }
         state.entries[request.id] = .late
         state.lateCount += 1
+        return true
       }
+      // The answer has come since, and its signal is about to: the next user of the slot must not
+      // find it.
+      if !isLate { _ = request.slot.signal.take(milliseconds: milliseconds) }
     }
     let reply = request.slot.reply.withLock { reply in
       defer { reply = nil }
@@ -169,29 +172,32 @@ package final class RequestTable: Sendable {
   }
 
   private func settle(_ header: UserHeader, _ reply: (inout [UInt8]) -> Reply) -> Outcome {
-    state.withLock { state in
+    let (outcome, slot) = state.withLock { state -> (Outcome, Slot?) in
       switch state.entries[header.id] {
       case .awaited(let command, let slot):
-        guard command == header.command else { return .unknown }
+        guard command == header.command else { return (.unknown, nil) }
         state.entries[header.id] = nil
         let answer = reply(&state.spare)
         slot.reply.withLock { $0 = answer }
-        slot.signal.give()
-        return .delivered
+        return (.delivered, slot)
       case .posted(let command):
-        guard command == header.command else { return .unknown }
+        guard command == header.command else { return (.unknown, nil) }
         state.entries[header.id] = nil
         state.postedCount -= 1
-        return header.hasError
-          ? .refused(command, Int32(truncatingIfNeeded: header.error)) : .done
+        return (
+          header.hasError ? .refused(command, Int32(truncatingIfNeeded: header.error)) : .done, nil
+        )
       case .late:
         state.entries[header.id] = nil
         state.lateCount -= 1
-        return .done
+        return (.done, nil)
       case nil:
-        return .unknown
+        return (.unknown, nil)
       }
     }
+    // Whoever wakes wants the lock.
+    slot?.signal.give()
+    return outcome
   }
 
   /// Whether no answer comes any more.

@@ -4,7 +4,7 @@ import Hardware
 import Synchronization
 
 /// Sends requests of this side and waits for their answers.
-package final class Requester: Sendable {
+final class Requester: Sendable {
   let outbox: Outbox
   let table = RequestTable()
   /// How long an answer may take.
@@ -13,7 +13,7 @@ package final class Requester: Sendable {
   private let ownThread = Atomic<Int32>(0)
   private let onTimeout: @Sendable (UserCommand) -> Void
 
-  package init(
+  init(
     _ outbox: Outbox, milliseconds: Int64,
     onTimeout: @escaping @Sendable (UserCommand) -> Void = { _ in }
   ) {
@@ -42,11 +42,9 @@ package final class Requester: Sendable {
   ) throws(LinuxErrno) -> RequestTable.Reply {
     guard !isOnOwnThread else { throw .EDEADLOCK }
     guard let request = table.begin(command) else { throw .EIO }
-    let head = Self.message(
-      UserHeader(id: request.id, command: command, byteCount: 0), payload, more: tail.count)
-    guard
-      outbox.send(head.span, tail: tail, files, .awaited, patience: .milliseconds(milliseconds))
-    else {
+    let message = Self.message(
+      UserHeader(id: request.id, command: command, byteCount: 0), payload, andMore: tail.count)
+    guard outbox.send(message.span, tail, files, .patient) else {
       table.cancel(request.id)
       throw .EIO
     }
@@ -70,30 +68,26 @@ package final class Requester: Sendable {
   /// - Returns: Whether it goes.
   func post(_ command: UserCommand, _ payload: [UInt8], _ tail: Span<UInt8>) -> Bool {
     guard let id = table.post(command) else { return false }
-    let head = Self.message(
-      UserHeader(id: id, command: command, byteCount: 0), payload, more: tail.count)
-    guard outbox.send(head.span, tail: tail, [], .posted) else {
+    let message = Self.message(
+      UserHeader(id: id, command: command, byteCount: 0), payload, andMore: tail.count)
+    guard outbox.send(message.span, tail, [], .posted) else {
       table.cancel(id)
       return false
     }
     return true
   }
 
-  /// A message; the header's size is set.
-  ///
-  /// - Parameters:
-  ///   - header: The header.
-  ///   - payload: The bytes behind it.
-  ///   - more: How many will follow these.
-  static func message(_ header: UserHeader, _ payload: [UInt8], more: Int = 0) -> [UInt8] {
+  /// A message, or its first part; the header's size is set.
+  static func message(
+    _ header: UserHeader, _ payload: [UInt8], andMore tailByteCount: Int = 0
+  ) -> [UInt8] {
     var header = header
-    header.byteCount = UInt32(
-      truncatingIfNeeded: UserHeader.byteCount + payload.count + more)
-    var bytes = [UInt8](repeating: 0, count: UserHeader.byteCount)
-    bytes.reserveCapacity(UserHeader.byteCount + payload.count)
+    let byteCount = UserHeader.byteCount + payload.count
+    header.byteCount = UInt32(truncatingIfNeeded: byteCount + tailByteCount)
+    var bytes = [UInt8](repeating: 0, count: byteCount)
     var span = bytes.mutableSpan
     header.write(into: &span)
-    bytes += payload
+    span.store(payload.span, at: UserHeader.byteCount)
     return bytes
   }
 }

@@ -1,21 +1,40 @@
-package import HostABI
+import HostABI
 import HostSystem
 
 /// A channel over a stream socket.
-package final class SocketChannel: Channel {
+final class SocketChannel: Channel {
   private let socket: ReceivedFile
 
-  /// Takes a connected socket over.
-  package init(_ socket: ReceivedFile) { self.socket = socket }
+  /// How long ``sendPatiently(_:_:_:)`` waits.
+  private static let patience: Int64 = 100
 
-  package func receive(
+  /// Takes a connected socket over.
+  init(_ socket: ReceivedFile) {
+    self.socket = socket
+    // Without a limit a peer that takes nothing would only be noticed when it is gone.
+    try? Calls.limitSending(socket.descriptor, milliseconds: Self.patience)
+  }
+
+  func receive(
     into buffer: inout [UInt8], at offset: Int, files: inout [ReceivedFile]
+  ) throws(LinuxErrno) -> (byteCount: Int, isCut: Bool) {
+    try receive(nil, &buffer, offset, &files)
+  }
+
+  func receive(
+    _ count: Int, into buffer: inout [UInt8], at offset: Int, files: inout [ReceivedFile]
+  ) throws(LinuxErrno) -> (byteCount: Int, isCut: Bool) {
+    try receive(count, &buffer, offset, &files)
+  }
+
+  private func receive(
+    _ count: Int?, _ buffer: inout [UInt8], _ offset: Int, _ files: inout [ReceivedFile]
   ) throws(LinuxErrno) -> (byteCount: Int, isCut: Bool) {
     // Empty arrays own no memory; one is made only when descriptors come.
     var descriptors: [Int32] = []
     do throws(CallFailure) {
       let result = try Calls.receive(
-        socket.descriptor, into: &buffer, at: offset, descriptors: &descriptors)
+        socket.descriptor, into: &buffer, at: offset, all: count, descriptors: &descriptors)
       for descriptor in descriptors { files.append(ReceivedFile(owning: descriptor)) }
       return result
     } catch {
@@ -23,27 +42,33 @@ package final class SocketChannel: Channel {
     }
   }
 
-  package func send(
-    _ bytes: Span<UInt8>, _ files: [ReceivedFile]
+  func send(
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ files: [ReceivedFile]
   ) throws(LinuxErrno) -> Int {
-    try send(bytes, tail: Span(), files)
+    try send(bytes, tail, files, waits: false)
   }
 
-  package func send(
-    _ bytes: Span<UInt8>, tail: Span<UInt8>, _ files: [ReceivedFile]
+  func sendPatiently(
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ files: [ReceivedFile]
+  ) throws(LinuxErrno) -> Int {
+    try send(bytes, tail, files, waits: true)
+  }
+
+  private func send(
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ files: [ReceivedFile], waits: Bool
   ) throws(LinuxErrno) -> Int {
     do throws(CallFailure) {
       guard !files.isEmpty else {
-        return try Calls.send(socket.descriptor, bytes, tail: tail, waits: false)
+        return try Calls.send(socket.descriptor, bytes, tail, waits: waits)
       }
       return try Calls.send(
-        socket.descriptor, bytes, tail: tail, descriptors: files.map(\.descriptor), waits: false)
+        socket.descriptor, bytes, tail, descriptors: files.map(\.descriptor), waits: waits)
     } catch {
       throw LinuxErrno(rawValue: error.errno)
     }
   }
 
-  package func waitForRoom(milliseconds: Int64) -> Bool {
+  func waitForRoom(milliseconds: Int64) -> Bool {
     let canBeWritten: Int16 = 4
     let events = try? Calls.wait(
       socket.descriptor, for: canBeWritten, milliseconds: milliseconds)
@@ -51,5 +76,15 @@ package final class SocketChannel: Channel {
     return events.map { $0 != 0 } ?? true
   }
 
-  package func shutDown() { Calls.shutDown(socket.descriptor) }
+  /// Waits until there is something to receive, or the end.
+  ///
+  /// - Parameter milliseconds: How long at most.
+  /// - Returns: Whether there is.
+  func waitForBytes(milliseconds: Int64) -> Bool {
+    let canBeRead: Int16 = 1
+    let events = try? Calls.wait(socket.descriptor, for: canBeRead, milliseconds: milliseconds)
+    return events.map { $0 != 0 } ?? true
+  }
+
+  func shutDown() { Calls.shutDown(socket.descriptor) }
 }

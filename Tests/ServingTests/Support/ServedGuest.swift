@@ -133,6 +133,13 @@ final class ServedGuest {
       file: (file, 0))
   }
 
+  /// All of memory but the last mebibyte.
+  var shortMapping: UserMapping {
+    UserMapping(
+      range: 0...UInt64(Self.byteCount - (1 << 20)) - 1, isReadable: true, isWritable: true,
+      file: (file, 0))
+  }
+
   subscript(_ address: UInt64) -> UInt64 {
     get { bytes.load(UInt64.self, at: Int(address)) }
     set { bytes.store(newValue, at: Int(address)) }

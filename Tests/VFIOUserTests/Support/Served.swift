@@ -33,11 +33,14 @@ final class Served {
   let server: UserServer
   var path: String { server.path }
 
-  init(_ device: SampleDevice = SampleDevice(), replyMilliseconds: Int64 = 5000) throws {
+  init(
+    _ device: SampleDevice = SampleDevice(), replyMilliseconds: Int64 = 5000,
+    patience: (turn: Int64, version: Int64) = (60_000, 60_000)
+  ) throws {
     self.device = device
     server = UserServer(
       path: Served.freshPath(), device: device, observer: events,
-      replyMilliseconds: replyMilliseconds)
+      replyMilliseconds: replyMilliseconds, patience: patience)
     try server.start()
   }
 

@@ -9,7 +9,7 @@ import Testing
 import VFIOUser
 
 @Suite("A passed device while several threads use it")
-struct PassedThreadTests {
+struct PassedConcurrencyTests {
   @Test("Memory vanishes and comes back during DMA: nothing is written once it was taken away")
   func unmappingDuringDMA() throws {
     let machine = try PassedMachine(isBehindUnit: false)

@@ -1,0 +1,111 @@
+import HostABI
+import HostSystem
+import Synchronization
+
+extension UserServer {
+  /// Waits for a client and hands it on; whether to wait for another.
+  func acceptNext(_ listener: ReceivedFile) -> Bool {
+    let socket: ReceivedFile
+    do throws(CallFailure) {
+      socket = ReceivedFile(owning: try Calls.accept(listener.descriptor))
+    } catch {
+      if state.withLock({ $0.hasEnded }) { return false }
+      // Out of descriptors or memory, say: that may pass.
+      Calls.pause(microseconds: 100_000)
+      return true
+    }
+    let channel = SocketChannel(socket)
+    var isTaken = take(channel)
+    if !isTaken {
+      _ = isFree.take(milliseconds: patience.turn)
+      isTaken = take(channel)
+    }
+    if !isTaken, !state.withLock({ $0.hasEnded }) {
+      observer?.note(
+        .refused(
+          message: "connection", why: "another client is served",
+          errno: LinuxErrno.EBUSY.rawValue))
+      channel.shutDown()
+    }
+    return state.withLock { !$0.hasEnded }
+  }
+
+  /// Makes a client the one that is served, when there is no other.
+  private func take(_ channel: SocketChannel) -> Bool {
+    let worker = state.withLock { state -> ServiceThread? in
+      guard state.connection == nil, !state.hasEnded else { return nil }
+      state.connection = channel
+      state.isWaiting = true
+      isFree.clear()
+      return state.worker
+    }
+    worker?.poke()
+    return worker != nil
+  }
+
+  /// Serves the client that waits, if one does.
+  func serveWaiting() {
+    let channel = state.withLock { state in
+      defer { state.isWaiting = false }
+      return state.isWaiting ? state.connection : nil
+    }
+    guard let channel else { return }
+    serve(channel)
+    state.withLock { $0.connection = nil }
+    isFree.give()
+  }
+
+  private func serve(_ channel: SocketChannel) {
+    let observer = observer
+    let observe: @Sendable (UserServerEvent) -> Void = { observer?.note($0) }
+    let outbox = Outbox(channel)
+    let requester = Requester(outbox, milliseconds: replyMilliseconds) { command in
+      observe(.replyTimeout(message: "\(command)"))
+    }
+    requester.adoptThread()
+    let dispatcher = UserDispatcher(device, requester: requester, observe: observe)
+    let reason =
+      channel.waitForBytes(milliseconds: patience.version)
+      ? Self.run(channel, dispatcher) : "the client said nothing"
+    let wasClient = dispatcher.hasVersion
+    channel.shutDown()
+    requester.table.close()
+    outbox.close()
+    dispatcher.end()
+    // Whoever only looks whether somebody listens was no client.
+    if wasClient || reason != MessageReader.Stop.end.words { observe(.disconnected(reason)) }
+  }
+
+  /// Handles messages until the connection is to end; answers why.
+  static func run(_ channel: any Channel, _ dispatcher: UserDispatcher) -> String {
+    var reader = MessageReader()
+    var files: [ReceivedFile] = []
+    while true {
+      let header: UserHeader
+      do throws(MessageReader.Stop) {
+        header = try reader.next(from: channel, files: &files)
+      } catch {
+        return error.words
+      }
+      if header.type == 1 {
+        dispatcher.take(header, &reader, files)
+      } else if case .disconnect(let why) = dispatcher.handle(header, reader.payload, files) {
+        return why
+      }
+      if !files.isEmpty { files.removeAll() }
+    }
+  }
+}
+
+extension MessageReader.Stop {
+  /// The reason in words.
+  var words: String {
+    switch self {
+    case .end: "the client closed the connection"
+    case .cutShort: "the client closed the connection within a message"
+    case .size(let size): "a header states a message of \(size) bytes"
+    case .descriptors: "too many descriptors came"
+    case .failed(let errno): "the connection failed: \(errno)"
+    }
+  }
+}
