@@ -96,7 +96,7 @@ public final class UserClient: Sendable {
     _ command: UserCommand, _ payload: [UInt8] = [], files: [ReceivedFile] = []
   ) -> Bool {
     let header = UserHeader(id: 0, command: command, byteCount: 0, flags: UserHeader.noReply)
-    return requester.outbox.send(Requester.message(header, payload).span, files)
+    return requester.outbox.send(Requester.message(header, payload).span, Span(), files)
   }
 
   /// Sends any bytes, as somebody hostile would.
@@ -107,7 +107,7 @@ public final class UserClient: Sendable {
   /// - Returns: Whether they go.
   @discardableResult
   public func sendRaw(_ bytes: [UInt8], files: [ReceivedFile] = []) -> Bool {
-    requester.outbox.send(bytes.span, files)
+    requester.outbox.send(bytes.span, Span(), files)
   }
 
   private func receive(_ memory: (any UserClientMemory)?) {
@@ -150,8 +150,8 @@ public final class UserClient: Sendable {
       reply.flags |= UserHeader.failed
       reply.error = UInt32(bitPattern: error.rawValue)
     }
-    let start = Requester.message(reply, [], more: bytes.count)
-    _ = requester.outbox.send(start.span, tail: bytes.span, patience: .seconds(5))
+    let start = Requester.message(reply, [], andMore: bytes.count)
+    _ = requester.outbox.send(start.span, bytes.span, [], .patient)
   }
 
   private func carryOut(
