@@ -32,9 +32,9 @@ final class WrittenStream: Channel {
   }
 
   func send(
-    _ bytes: Span<UInt8>, _ files: [ReceivedFile]
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ files: [ReceivedFile]
   ) throws(LinuxErrno) -> Int {
-    let copy = [UInt8](copying: bytes)
+    let copy = [UInt8](copying: bytes, tail)
     sent.withLock { $0 += copy }
     return copy.count
   }

@@ -139,9 +139,9 @@ final class UserStream: Channel {
   }
 
   func send(
-    _ bytes: Span<UInt8>, _ files: [ReceivedFile]
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ files: [ReceivedFile]
   ) throws(LinuxErrno) -> Int {
-    let copy = [UInt8](copying: bytes)
+    let copy = [UInt8](copying: bytes, tail)
     state.withLock { $0.sent += copy }
     return copy.count
   }

@@ -126,7 +126,7 @@ final class UserDispatcher {
     reply.put(answer)
     let outbox = peer.requester.outbox
     let isSent = outbox.send(
-      reply.bytes.span.extracting(0..<Int(answer.byteCount)), Span(), replyFiles)
+      reply.bytes.span.extracting(0..<Int(answer.byteCount)), Span(), replyFiles, .reply)
     if !replyFiles.isEmpty { replyFiles = [] }
     guard isSent else { return .disconnect("the client is gone") }
     // A client that does not read its replies is not read either.
