@@ -13,7 +13,7 @@ package final class ModelDevice: UserDevice {
   let counts: ServedCounts
   let interrupts: ServedInterrupts
   private let name: String
-  private let model: any DeviceModel
+  let model: any DeviceModel
   private let regions: [DeviceRegion?]
   /// Regions that keep what is written, by number.
   private let plain: [PlainRegion?]
