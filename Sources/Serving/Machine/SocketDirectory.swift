@@ -36,7 +36,7 @@
         }
         return
       }
-      path = wanted.count > 1 && wanted.hasSuffix("/") ? String(wanted.dropLast()) : wanted
+      path = Self.absolute(wanted)
       let exists: Int32 = 17
       do throws(CallFailure) {
         try Calls.makeFolder(path, mode: onlyOwner)
@@ -53,6 +53,16 @@
       }
       // What a server that was killed left behind.
       try? Calls.removeFile(path + "/" + StatusServer.fileName)
+    }
+
+    /// The path from the root on, as programs that start elsewhere need it.
+    private static func absolute(_ path: String) -> String {
+      var path = path
+      while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+      guard !path.hasPrefix("/"), let own = try? Calls.target(of: "/proc/self/cwd") else {
+        return path
+      }
+      return own == "/" ? own + path : own + "/" + path
     }
 
     /// Takes the folder away if it was made here and is empty.
