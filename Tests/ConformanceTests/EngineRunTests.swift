@@ -18,8 +18,8 @@ struct EngineRunTests {
 
   @Test(
     "every statement holds on a software engine",
-    arguments: [("vtd", 2), ("vtd", 7), ("smmuv3", 4)])
-  func statements(_ kind: String, pasidCount: Int) throws {
+    arguments: [("vtd", 1, 0), ("vtd", 7, 0), ("vtd", 40, 0), ("smmuv3", 4, 6)])
+  func statements(_ kind: String, pasidCount: Int, lacking: Int) throws {
     let unit = UnitChoice(try #require(UnitChoice.Kind(rawValue: kind)))
     let (host, running) = try Self.host(["dsa@6a:01.0"], unit)
     defer { running.stop() }
@@ -29,8 +29,27 @@ struct EngineRunTests {
       if line.hasPrefix("FAILED") { Issue.record("\(line)") }
     }
     #expect(run.isGood)
+    let lacked = run.results.count { if case .lacked = $0.outcome { true } else { false } }
+    #expect(lacked == lacking)
     #expect(host.openContextCount == 0)
     #expect(host.chargedPageCount == 0)
+  }
+
+  @Test("a run may be short")
+  func filter() throws {
+    let (host, running) = try Self.host(["dsa"], UnitChoice())
+    defer { running.stop() }
+    func run(_ filter: String) throws -> EngineRun {
+      try EngineRun(
+        on: host.makeProcess(.root), paths: ["/dev/vfio/devices/vfio0"], pasidCount: 3,
+        filter: filter
+      ) { _ in }
+    }
+    let short = try run("nobody")
+    #expect(short.results.count == 2)
+    #expect(short.isGood)
+    #expect(short.closingLine == "engine: 2 of 2 statements hold")
+    #expect(try !run("no such step").isGood)
   }
 
   @Test("the engine is found among other devices")

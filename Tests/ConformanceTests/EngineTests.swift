@@ -21,6 +21,18 @@ struct EngineTests {
     #expect(QueueConfiguration(requests: .plain, size: 8).dwords(0) == [8, 0, 0x11, 0])
   }
 
+  @Test("a queue whose descriptors may wait for pages says so in bit 1")
+  func blockingQueue() {
+    let queue = QueueConfiguration(requests: .descriptors, size: 8, mayBlock: true)
+    #expect(queue.dwords(0)[2] == 0x1000_0012)
+  }
+
+  @Test("a descriptor that waits for pages says so in flag 1")
+  func blockingDescriptor() {
+    let bytes = WorkDescriptor(operation: .move, record: 0x20, blocks: true).bytes
+    #expect(bytes.little(UInt32.self, at: 4) == 0x0300_000E)
+  }
+
   @Test("a queue's PASID stands in bits 8 to 27")
   func widestPASID() {
     let queue = QueueConfiguration(requests: .pasid(0xF_FFFF), size: 1)
@@ -48,7 +60,8 @@ struct EngineTests {
     "a completion record tells of faults by their codes",
     arguments: [
       (UInt8(0x00), false, Bool?.none), (0x01, true, nil), (0x03, false, false),
-      (0x83, false, true), (0x22, false, false), (0xA2, false, true), (0x10, false, nil),
+      (0x83, false, true), (0x04, false, false), (0x84, false, true), (0x22, false, false),
+      (0xA2, false, true), (0x10, false, nil),
     ])
   func completion(_ status: UInt8, isSuccess: Bool, isWrite: Bool?) {
     var bytes = [UInt8](repeating: 0, count: CompletionRecord.byteCount)

@@ -23,7 +23,10 @@ serve_guest() {
   for name in "${wanted[@]}"; do
     case "$name" in
       stock) for variant in "${stock_variants[@]}"; do serve_stock "$variant"; done ;;
-      pasids) serve_pasids ;;
+      pasids)
+        serve_pasids
+        serve_pasids_elsewhere
+        ;;
       faults) serve_faults ;;
       vfio-tests) serve_vfio_tests ;;
       own-iommu) serve_own_iommu ;;
@@ -58,6 +61,11 @@ serve_pasids() {
   served_guest pasids dsa 1 pasids "$served_device" 1 16 1000
 }
 
+# The same behind a root port, with memory above 4 GiB, where Linux takes what it hands out.
+serve_pasids_elsewhere() {
+  served_guest 'pasids, root port and 5G' dsa@01:00.0 1 pasids 0000:01:00.0 16
+}
+
 # The lab's kernel, without ATS: the unit reports what does not translate.
 serve_faults() {
   served_guest faults dsa 1 faults "$served_device"
@@ -73,8 +81,9 @@ serve_own_iommu() {
   served_guest own-iommu dsa,xfer=12 1 own "$served_device" "${own_names[@]}"
 }
 
-# What moves memory, and what tries registers and interrupts.
-own_names=(vfio_pci_device_test vfio_pci_driver_test)
+# What tries registers and interrupts, and what moves memory: here all of it by messages, as QEMU has
+# no descriptors for what its unit maps.
+own_names=(vfio_pci_device_test 'vfio_pci_driver_test -v vfio_type1v2_iommu -v iommufd')
 
 # served_guest NAME DEVICE BOOTS PROGRAM...: one guest, one verdict.
 served_guest() {
@@ -113,7 +122,7 @@ served_guest() {
     esac
     case "$variant" in
       two-processors) processors=2 ;;
-      5G) memory=5G ;;
+      5G | *' 5G') memory=5G ;;
       ovmf)
         cp "$firmware/usr/share/OVMF/OVMF_VARS_4M.fd" "$keep/variables"
         hardware_options=(
@@ -143,6 +152,6 @@ served_guest() {
     tail -n 40 "$keep/events" >&2 2>/dev/null || true
     verdict "$name" FAIL "$(IFS=';'; echo "${problems[*]}"), after $((SECONDS - begun)) s"
   fi
-  [[ -z "${KEEP:-}" ]] || cp -r "$keep" "$KEEP/${name//[ ,]/-}"
+  [[ -z "${KEEP:-}" ]] || { rm -rf "$KEEP/${name//[ ,]/-}"; cp -r "$keep" "$KEEP/${name//[ ,]/-}"; }
   rm -rf "$keep"
 }

@@ -96,7 +96,7 @@ package struct EngineRun {
   private static func text(_ step: EngineStep, _ outcome: Outcome) -> String {
     switch outcome {
     case .held: "holds    \(step.name)"
-    case .lacked(let what): "lacks    \(step.name): the device has no \(what)"
+    case .lacked(let what): "lacks    \(step.name): no \(what)"
     case .failed(let differences):
       "FAILED   \(step.name)" + differences.map { "\n         \($0)" }.joined()
     }
