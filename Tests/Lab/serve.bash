@@ -70,7 +70,7 @@ serve_vfio_tests() {
 
 # The device alone, behind QEMU's own unit, which has no way for PASIDs from a served device.
 serve_own_iommu() {
-  served_guest own-iommu dsa,xfer=16 1 own "$served_device" "${own_names[@]}"
+  served_guest own-iommu dsa,xfer=12 1 own "$served_device" "${own_names[@]}"
 }
 
 # What moves memory, and what tries registers and interrupts.

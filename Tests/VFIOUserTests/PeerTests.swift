@@ -216,8 +216,8 @@ struct PeerTests {
     let threads = (0..<8).map { number in
       ServiceThread {
         var random = SplitMix64(seed: UInt64(number))
-        for _ in 0..<60 {
-          let count = Int.random(in: 1...20_000, using: &random)
+        for _ in 0..<40 {
+          let count = Int.random(in: 1...6000, using: &random)
           let start = UInt64(number) * 0x1_0000
           let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &+ number) }
           do {

@@ -103,7 +103,7 @@ final class ServeDevice: UserDevice {
     let place = unsafe mmap(
       nil, count, PROT_READ | PROT_WRITE, MAP_SHARED, file.file.descriptor, Int(file.offset))
     guard let place = unsafe place, unsafe place != MAP_FAILED else { throw .ENOMEM }
-    let address = unsafe UInt(bitPattern: place)
+    let address = UInt(bitPattern: place)
     state.withLock { state in
       Self.forget(&state)
       state.mapping = (mapping.range, address)

@@ -10,17 +10,17 @@ enum UserSeeds {
     seed("other-major", [0], raw(0, 1, [1, 0, 0, 0])),
     seed("information", [1], words(4, 8, [8, 0, 0, 0]), words(7, 8, [8, 0, 2, 0])),
     seed("region", [1], words(5, 8, [11, 0, 0, 0, 0x80, 0x80])),
-    seed("region-in-parts", [1], words(5, 8, [14, 0, 4, 0, 0x80, 0x80])),
+    seed("region-in-parts", [1], words(5, 8, [14, 0, 3, 0, 0x80, 0x80])),
     seed("access-files", [1], words(6, 8, [8, 0, 1, 0])),
     seed("read", [1], words(9, 8, [0x86, 0, 5])),
     seed("read-much", [1], words(9, 8, [0x80, 1, 24])),
     seed("read-too-much", [1], words(9, 8, [0x80, 1, 25]), words(9, 8, [0xB0, 1, 1])),
-    seed("write", [1], words(10, 8, [0x86, 0, 6, 0x30])),
-    seed("write-posted", [1], words(10, 0, [0x86, 2, 6, 0x30], flags: 1)),
-    seed("writes", [1], words(15, 8, [0x82, 0x86, 0, 5, 0x80, 0x82, 7, 1, 0x85])),
+    seed("write", [1], words(10, 8, [0x86, 0, 4, 0x30])),
+    seed("write-posted", [1], words(10, 0, [0x86, 2, 4, 0x30], flags: 1)),
+    seed("writes", [1], words(15, 8, [0x82, 0x86, 0, 4, 0x80, 0x82, 5, 1, 0x85])),
     seed("map-and-unmap", [1], map(20), map(21), map(20), unmap(20), unmap(20)),
     seed(
-      "map-with-file", [1], map(20, files: 1), map(21, files: 2), words(3, 8, [9, 2, 0x80, 0x80])),
+      "map-with-file", [1], map(20, files: 1), map(21, files: 2), words(3, 8, [10, 2, 0x80, 0x80])),
     seed("map-the-end", [1], words(2, 8, [11, 3, 0x80, 0xB1, 0x94])),
     seed("interrupts", [1], irqs(31, 2, 1, 2, files: 2), irqs(30, 2, 0, 0), irqs(34, 0, 0, 1)),
     seed("interrupts-by-bytes", [1], raw(0, 8, le32(22, 0x22, 2, 3, 2) + [1, 0])),
@@ -28,15 +28,13 @@ enum UserSeeds {
     seed("posts", [1], [2, 8, 2, 9, 2, 10], reply(0, 12), reply(1, 12, error: true), reply(9, 12)),
     seed("read-on-own-thread", [1], [2 | 1 << 2, 8]),
     seed(
-      "save", [3], feature(0x29, [4, 0]), words(17, 8, [16, 11]), words(17, 8, [0x17, 0x15]),
-      feature(0x29, [2, 0])),
-    seed("resume", [3], feature(0x29, [5, 0]), words(18, 8, [9, 6, 0x80])),
+      "save", [3], feature(38, [3, 0]), words(17, 8, [16, 11]), words(17, 8, [23, 21]),
+      feature(38, [2, 0])),
+    seed("resume", [3], feature(38, [4, 0]), words(18, 8, [8, 6, 0x80]), feature(38, [2, 0])),
+    seed("features", [3], feature(36, []), feature(37, []), feature(42, []), feature(43, [])),
     seed(
-      "features", [3], feature(0x26, []), feature(0x27, []), feature(0x2A, []), feature(0x2B, [])),
-    seed(
-      "logging", [3], feature(0x29 &+ 0, [2, 0]), feature(0x29 + 0, []),
-      words(16, 8, [11, 0x29, 0x94, 1, 0, 0x80, 0xAE]), [2 | 2 << 2, 8],
-      words(16, 8, [14, 0x2B, 0x80, 0x94, 0x94])),
+      "logging", [3], feature(39, [0x94, 1, 0, 0x80, 0x98]), [2 | 2 << 2, 8],
+      feature(41, [0x80, 0x95, 0x94]), feature(40, [])),
     seed(
       "dirty-pages", [3], words(14, 8, [6, 1]), [2 | 2 << 2, 8],
       words(14, 8, [14, 4, 0x80, 0x94, 0x94, 0x86]), words(14, 8, [6, 2])),
@@ -83,7 +81,7 @@ enum UserSeeds {
   ) -> [UInt8] { words(8, 8, [9, flags, kind, start, count], files: files) }
 
   private static func feature(_ flags: UInt8, _ tokens: [UInt8]) -> [UInt8] {
-    words(16, 8, [16, flags] + tokens)
+    words(16, 8, [14, flags] + tokens)
   }
 
   private static func reply(_ id: UInt8, _ command: UInt8, error: Bool = false) -> [UInt8] {

@@ -12,6 +12,10 @@ final class PageRequestThread: Sendable {
     let hasEnded = Atomic(false)
     /// Whether the queue could not be read.
     let isBroken = Atomic(false)
+    /// How many want the queue left alone.
+    let holds = Atomic(0)
+    /// Held by whoever waits on the queue: a wait keeps a file in use that is closed meanwhile.
+    let isWaiting = Mutex(())
 
     init() { descriptor = try? Calls.makeEventCounter() }
     deinit { if let descriptor { try? Calls.close(descriptor) } }
@@ -37,10 +41,13 @@ final class PageRequestThread: Sendable {
       guard let ring = bell.descriptor, !bell.hasEnded.load(ordering: .acquiring) else {
         return false
       }
-      let queue = bell.isBroken.load(ordering: .relaxed) ? nil : descriptor()
-      guard let found = try? Calls.waitReadable([ring] + (queue.map { [$0] } ?? [])) else {
-        return false
+      let waited = bell.isWaiting.withLock { _ -> [Bool]?? in
+        guard bell.holds.load(ordering: .sequentiallyConsistent) == 0 else { return .none }
+        let queue = bell.isBroken.load(ordering: .relaxed) ? nil : descriptor()
+        return .some(try? Calls.waitReadable([ring] + (queue.map { [$0] } ?? [])))
       }
+      // Whoever holds the queue back rings when it may be waited on again.
+      guard let found = waited ?? (try? Calls.waitReadable([ring])) else { return false }
       if found[0] {
         Watching.silence(ring)
         bell.isBroken.store(false, ordering: .relaxed)
@@ -55,6 +62,21 @@ final class PageRequestThread: Sendable {
 
   /// Asks for the descriptor anew.
   func look() { bell.ring() }
+
+  /// Does something that may close the descriptor, which nobody waits on meanwhile.
+  ///
+  /// Never called from the thread itself.
+  func withoutWaiting<Result>(_ body: () -> Result) -> Result {
+    bell.holds.wrappingAdd(1, ordering: .sequentiallyConsistent)
+    bell.ring()
+    defer {
+      bell.holds.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+      bell.ring()
+    }
+    // Whoever waits has left when the lock is free; the next wait is without the descriptor.
+    bell.isWaiting.withLock { _ in }
+    return body()
+  }
 
   /// Ends the thread; returns when it is over, or at once from the thread itself.
   func stop() {

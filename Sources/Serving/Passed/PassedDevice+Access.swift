@@ -108,7 +108,12 @@ extension PassedDevice {
       if place <= command, place + width.rawValue > command {
         isBusMaster.store(bytes[command - offset] & 4 != 0, ordering: .relaxed)
       }
-      let outcome = realised.withLock { $0.device?.writeConfig(value, width, at: place) }
+      // Turning page requests off closes their queue, which a reset does too.
+      let hasQueue = realised.withLock { $0.device?.pageRequestDescriptor != nil }
+      let write = { [self] in
+        realised.withLock { $0.device?.writeConfig(value, width, at: place) }
+      }
+      let outcome = hasQueue ? withQueueLeft(write) : write()
       guard let outcome else { return }
       if !outcome.changes.isEmpty { hasChanged = true }
       if let pasid = outcome.changes.pasidControl {
@@ -126,10 +131,12 @@ extension PassedDevice {
   ///
   /// - Throws: `ENODEV` once the device was given back; `EIO` when host or unit refuse.
   public func reset() throws(LinuxErrno) {
-    let problem = realised.withLock { state -> RealiseError?? in
-      guard state.device != nil else { return .none }
-      do throws(RealiseError) { try state.device?.reset() } catch { return .some(error) }
-      return .some(nil)
+    let problem = withQueueLeft {
+      realised.withLock { state -> RealiseError?? in
+        guard state.device != nil else { return .none }
+        do throws(RealiseError) { try state.device?.reset() } catch { return .some(error) }
+        return .some(nil)
+      }
     }
     lookForRequests()
     guard let problem else { throw .ENODEV }
@@ -178,9 +185,11 @@ extension PassedDevice {
   public func detached() {
     peer = nil
     switchOffInterrupts()
-    let problem = realised.withLock { state -> RealiseError? in
-      do throws(RealiseError) { try state.device?.reset() } catch { return error }
-      return nil
+    let problem = withQueueLeft {
+      realised.withLock { state -> RealiseError? in
+        do throws(RealiseError) { try state.device?.reset() } catch { return error }
+        return nil
+      }
     }
     lookForRequests()
     if let problem { note(.note("\(problem)")) }

@@ -139,6 +139,12 @@ public final class PassedDevice: UserDevice {
     set { client.withLock { $0 = newValue } }
   }
 
+  /// Does something that may close the queue of page requests, which nobody waits on meanwhile.
+  func withQueueLeft<Result>(_ body: () -> Result) -> Result {
+    guard let thread = requests.withLock({ $0 }) else { return body() }
+    return thread.withoutWaiting(body)
+  }
+
   /// Page requests that were turned on or off are waited for anew.
   func lookForRequests() { requests.withLock { $0 }?.look() }
 

@@ -81,6 +81,8 @@ struct UnitConfig {
     regions[0] = .init(byteCount: byteCount, flags: [.read, .write])
     regions[Int(VFIOPCI.configRegion)] = .init(byteCount: 4096, flags: [.read, .write])
     return UserDeviceInformation(
-      name: name, regions: regions, interrupts: Array(repeating: .init(), count: 5))
+      name: name, regions: regions,
+      // No interrupts of its own, but errors, without which QEMU warns.
+      interrupts: (0..<5).map { $0 == 3 ? .init(count: 1, flags: 1) : .init() })
   }
 }

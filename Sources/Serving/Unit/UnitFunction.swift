@@ -20,6 +20,7 @@ package final class UnitFunction: UserDevice {
   /// The guest's memory, as this function's client tells of it.
   package let memory: ServedMemory
   let counts = ServedCounts()
+  private let interrupts: ServedInterrupts
   private let name: String
   private let trace: any ServeTrace
   private let state: Mutex<State>
@@ -60,6 +61,7 @@ package final class UnitFunction: UserDevice {
     self.trace = trace
     state = Mutex(State(config: UnitConfig()))
     information = UnitConfig.information(name: name)
+    interrupts = ServedInterrupts(information)
   }
 
   /// Where the registers are for the guest; `nil` before the firmware has said it.
@@ -73,6 +75,7 @@ package final class UnitFunction: UserDevice {
   package func attached(to peer: any UserPeer) {}
 
   package func detached() {
+    interrupts.detached()
     restart("its client is gone")
     memory.removeAll()
   }
@@ -90,9 +93,10 @@ package final class UnitFunction: UserDevice {
     trace.note(.unmapped(range), of: name)
   }
 
-  /// It has no interrupts of its own: its messages go over its endpoints' clients.
+  /// It has none of its own but that for errors, of which there are none: its messages go over its
+  /// endpoints' clients.
   package func setInterrupts(_ change: UserInterruptChange) throws(LinuxErrno) {
-    guard change.actions.isEmpty else { throw .EINVAL }
+    _ = try interrupts.apply(change)
   }
 
   package func reset() throws(LinuxErrno) { restart("the client") }

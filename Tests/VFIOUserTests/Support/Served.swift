@@ -69,7 +69,7 @@ final class Served {
 
 /// Waits until something holds, at most for some seconds.
 func eventually(_ holds: () -> Bool) -> Bool {
-  for _ in 0..<5000 {
+  for _ in 0..<30_000 {
     if holds() { return true }
     Calls.pause(microseconds: 1000)
   }
