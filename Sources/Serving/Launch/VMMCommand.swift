@@ -145,8 +145,10 @@ public struct VMMCommand: Hashable, Sendable {
       notes.append(.kernelNeeds(missing))
       return
     }
-    let settings = line.split(whereSeparator: \.isWhitespace).filter { $0.hasPrefix("intel_iommu=") }
-      .flatMap { $0.dropFirst("intel_iommu=".count).split(separator: ",") }
+    let settings = line.split(whereSeparator: \.isWhitespace).filter {
+      $0.hasPrefix("intel_iommu=")
+    }
+    .flatMap { $0.dropFirst("intel_iommu=".count).split(separator: ",") }
     if settings.isEmpty {
       // The option's value stands behind its name, and all that was added before both.
       words[append.index + options.count + 1] = line.isEmpty ? missing : line + " " + missing
