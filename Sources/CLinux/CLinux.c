@@ -68,8 +68,9 @@ const uint32_t clinux_architecture = 0xC00000F3;
 #error "the calls of this architecture are not known"
 #endif
 
-/* Ranges as start, size and size of a page; a start of zero is a free place. Read in a signal handler. */
-static _Atomic uint64_t guarded[4096][3];
+/* Ranges as start, size, size of a page and missing pages so far; a start of zero is a free place. Read in a
+   signal handler. */
+static _Atomic uint64_t guarded[4096][4];
 static _Atomic uint64_t guard_hits;
 static struct sigaction guard_before;
 
@@ -79,7 +80,11 @@ static void guard_signal(int number, siginfo_t *info, void *context) {
     uint64_t start = guarded[place][0];
     if (start == 0 || address < start || address - start >= guarded[place][1]) continue;
     uint64_t size = guarded[place][2];
-    void *page = (void *)(uintptr_t)(address & ~(size - 1));
+    uint64_t first = address & ~(size - 1);
+    /* Each page alone splits the mapping, and a process may have 65,530 parts: after a few, all that is behind
+       it is taken as gone as well, which it is where a file was cut. */
+    if (++guarded[place][3] > 4) size = guarded[place][1] - (first - start);
+    void *page = (void *)(uintptr_t)first;
     if (mmap(page, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
         page) {
       break;
@@ -108,6 +113,7 @@ int32_t clinux_guard(uint64_t start, uint64_t byte_count, uint64_t page_size) {
     if (guarded[place][0] != 0) continue;
     guarded[place][1] = byte_count;
     guarded[place][2] = page_size;
+    guarded[place][3] = 0;
     guarded[place][0] = start;
     done = 1;
   }
