@@ -1,5 +1,6 @@
 #if os(Linux)
   package import HostSystem
+  import Synchronization
 
   /// Tells whoever connects how a server stands: one JSON document, then the end.
   package final class StatusServer: Sendable {
@@ -11,6 +12,12 @@
     private let path: String
     private let socket: Int32
     private let thread: ServiceThread
+    private let life: Life
+
+    /// Whether it has ended; of an object of its own, as the thread has it too.
+    private final class Life: Sendable {
+      let hasEnded = Atomic(false)
+    }
 
     /// Starts to answer.
     ///
@@ -31,8 +38,15 @@
         throw error
       }
       self.socket = socket
+      let life = Life()
+      self.life = life
       thread = ServiceThread {
-        guard let client = try? Calls.accept(socket) else { return false }
+        guard let client = try? Calls.accept(socket) else {
+          guard !life.hasEnded.load(ordering: .acquiring) else { return false }
+          // Out of descriptors, say: that may pass.
+          Calls.pause(microseconds: 100_000)
+          return true
+        }
         Self.answer(client, status().json)
         try? Calls.close(client)
         return true
@@ -42,6 +56,7 @@
 
     /// Ends it, and takes the socket away.
     package func stop() {
+      life.hasEnded.store(true, ordering: .releasing)
       Calls.shutDown(socket)
       thread.stop()
       try? Calls.close(socket)
