@@ -3,13 +3,13 @@
 # Where the device stands in the guest.
 served_device=0000:00:08.0
 
-# serve_guest [stock|pasids|faults|vfio-tests|own-iommu] [VARIANT...]: boots guests, a verdict each.
+# serve_guest [stock|pasids|faults|vfio-tests|passed|own-iommu] [VARIANT...]: boots guests, a verdict each.
 serve_guest() {
   local wanted=("$@") name variant
-  [[ $# -gt 0 ]] || wanted=(stock pasids faults vfio-tests own-iommu)
+  [[ $# -gt 0 ]] || wanted=(stock pasids faults vfio-tests passed own-iommu)
   case "${wanted[0]}" in
-    stock | pasids | faults | vfio-tests | own-iommu) ;;
-    *) fail "serve-guest takes stock, pasids, faults, vfio-tests or own-iommu" ;;
+    stock | pasids | faults | vfio-tests | passed | own-iommu) ;;
+    *) fail "serve-guest takes stock, pasids, faults, vfio-tests, passed or own-iommu" ;;
   esac
   prepare
   prepare_guest
@@ -29,6 +29,7 @@ serve_guest() {
         ;;
       faults) serve_faults ;;
       vfio-tests) serve_vfio_tests ;;
+      passed) serve_passed ;;
       own-iommu) serve_own_iommu ;;
       *) fail "serve-guest knows no $name" ;;
     esac
@@ -76,6 +77,11 @@ serve_vfio_tests() {
   served_guest vfio-tests dsa,xfer=16 1 vfio "$served_device" "${vfio_names[@]}"
 }
 
+# A VFIO device of the host: a software one, which `passage host` gives to `passage serve` by system calls.
+serve_passed() {
+  served_guest passed "vfio=$host_device" 1 passed "$served_device" 16
+}
+
 # The device alone, behind QEMU's own unit, which has no way for PASIDs from a served device.
 serve_own_iommu() {
   served_guest own-iommu dsa,xfer=12 1 own "$served_device" "${own_names[@]}"
@@ -93,6 +99,8 @@ served_guest() {
   keep="$(mktemp -d)"
   (
     launcher=("$passage" serve --log "$keep/events" --socket-dir "$keep/sockets" --device "$device")
+    [[ "$what" != passed ]] ||
+      launcher=("$passage" host --device "dsa@$host_device" --log "$keep/requests" -- "${launcher[@]}")
     machine=serve memory=1G boots="$count" processors=1
     kernel_options='vfio_pci.disable_denylist=1'
     if [[ "$what" == own ]]; then
@@ -111,7 +119,7 @@ served_guest() {
     esac
     case "$what" in
       faults) kernel_options+=' pci=noats' ;;&
-      pasids | faults) files+=("${CONFORMANCE:-$(conformance_program)}:/passage-conformance") ;;
+      pasids | faults | passed) files+=("${CONFORMANCE:-$(conformance_program)}:/passage-conformance") ;;
       vfio | own)
         memory=2G
         kernel_options+=' hugepages=128'
