@@ -205,7 +205,8 @@ let package = Package(
       dependencies: [
         "DeviceModels", "GuestSupport", "Hardware", "HostABI", "HostLab", "HostSystem", "IOMMU",
         "IOMMUClient", "LogText", "PCIe", "Passthrough", "Placement", "Serving", "SoftHost",
-        "TestSupport", "VFIOUser", "VirtualIOMMU", .product(name: "SystemPackage", package: "swift-system"),
+        "TestSupport", "VFIOUser", "VirtualIOMMU",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),
     .testTarget(

@@ -30,6 +30,7 @@ let package = Package(
         .product(name: "IOMMU", package: "Passage"),
         .product(name: "PCIe", package: "Passage"),
         .product(name: "Placement", package: "Passage"),
+        .product(name: "Serving", package: "Passage"),
         .product(name: "SoftHost", package: "Passage"),
         .product(name: "VFIOUser", package: "Passage"),
         .product(name: "VirtualIOMMU", package: "Passage"),
@@ -49,6 +50,7 @@ if Context.environment["PASSAGE_LIBFUZZER"] != nil {
   for name in [
     "DumpText", "WalkInsert", "Placement", "VirtualConfig", "SurveyLine", "JSONFiles",
     "GuestTables", "RequestDoor", "UnitDoor", "OwnWalk", "Accelerator", "UserServer",
+    "ServedMachine",
   ] {
     package.targets.append(
       .executableTarget(

@@ -34,7 +34,8 @@ struct ServeRows {
     /// The rate, from nanoseconds.
     func rate(_ nanoseconds: Double) -> String {
       let rate = count * factor / nanoseconds
-      return rate < 1000 ? "\(rate.short) \(unit)" : "\(Int(rate / 1000)) k\(unit)"
+      if rate < 1000 { return "\(rate.short) \(unit)" }
+      return rate < 100_000 ? "\((rate / 1000).short) k\(unit)" : "\(Int(rate / 1000)) k\(unit)"
     }
   }
 
@@ -108,7 +109,10 @@ struct ServeRows {
       ("invalidation", "an invalidated page, doorbell sent to status word"),
     ] {
       let (time, late) = (figures[name + "-median"] / 1000, figures[name + "-p99"] / 1000)
-      table.add("passage serve: \(what); median and p99", "\(time.short) us, \(late.short) us")
+      let isBarred = name == "invalidation"
+      table.add(
+        "passage serve: \(what); median and p99", "\(time.short) us, \(late.short) us",
+        bar: isBarred ? "<= 10 us" : "-", isBarred ? time <= 10 : nil)
     }
   }
 

@@ -24,6 +24,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case accelerator = "Accelerator"
   /// What a client says to a vfio-user server.
   case userServer = "UserServer"
+  /// What clients and a guest do to served devices and their unit.
+  case servedMachine = "ServedMachine"
 
   /// Checks the target's properties on an input.
   ///
@@ -42,6 +44,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .ownWalk: OwnWalkEntry.run(bytes)
     case .accelerator: AcceleratorEntry.run(bytes)
     case .userServer: UserServerEntry.run(bytes)
+    case .servedMachine: ServedMachineEntry.run(bytes)
     }
   }
 }

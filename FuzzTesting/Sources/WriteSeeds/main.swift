@@ -16,6 +16,7 @@ let seeds: [(FuzzTarget, [Seed])] = [
   (.ownWalk, OwnWalkSeeds.all),
   (.accelerator, AcceleratorSeeds.all),
   (.userServer, UserSeeds.all),
+  (.servedMachine, MachineSeeds.all),
 ]
 guard CommandLine.arguments.count == 2 else { fatalError("usage: WriteSeeds FOLDER") }
 for (target, list) in seeds {

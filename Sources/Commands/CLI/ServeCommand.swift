@@ -86,6 +86,7 @@ struct ServeCommand: ParsableCommand {
   /// What the arguments say.
   ///
   /// - Parameter socketDirectory: Where the sockets are.
+  /// - Returns: What is to be served.
   /// - Throws: `ValidationError`, with what would be right.
   func options(socketDirectory: String) throws -> ServeOptions {
     do throws(ServeChoiceError) {

@@ -43,6 +43,10 @@
       } catch let error as VMMCommandError {
         Self.complain("\(error)")
         return ExitStatus.unusableInput.rawValue
+      } catch let error as ServeChoiceError {
+        // A folder's whole path is known only here, and may be too long for sockets.
+        Self.complain("\(error)")
+        return ExitStatus.unusableInput.rawValue
       } catch {
         Self.complain("\(error)")
         return 125

@@ -149,6 +149,19 @@
       }
     }
 
+    /// Asks for room for so many bytes that were sent and not taken; Linux gives what it allows.
+    package static func setSendRoom(_ socket: Int32, byteCount: Int32) throws(CallFailure) {
+      let socketLevel: UInt64 = 1
+      let sendBuffer: UInt64 = 7
+      var count = byteCount
+      // The count lives for the call.
+      _ = try unsafe withUnsafeMutablePointer(to: &count) { count throws(CallFailure) in
+        try make(
+          clinux_setsockopt, socket.register, socketLevel, sendBuffer,
+          UInt64(UInt(bitPattern: count)), 4)
+      }
+    }
+
     /// Makes a call again as long as a signal interrupts it; answers what it answers.
     private static func untilDone(
       _ number: Int32, _ a: UInt64, _ b: UInt64, _ c: UInt64

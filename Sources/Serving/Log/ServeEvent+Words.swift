@@ -14,6 +14,7 @@ extension ServeEvent {
   /// The event in words.
   ///
   /// - Parameter function: Whose it is, when that is known.
+  /// - Returns: The words.
   func words(_ function: LoggedFunction?) -> EventWords {
     func words(
       _ event: String, _ text: String, _ tint: LogStyle.Tint = .plain

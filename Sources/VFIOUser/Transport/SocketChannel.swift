@@ -1,5 +1,6 @@
 import HostABI
 import HostSystem
+import Synchronization
 
 /// A channel over a stream socket.
 final class SocketChannel: Channel {
@@ -8,11 +9,22 @@ final class SocketChannel: Channel {
   /// How long ``sendPatiently(_:_:_:)`` waits.
   private static let patience: Int64 = 100
 
+  /// Room for bytes that the peer has not taken; Linux allows what it allows.
+  private static let roomBytes: Int32 = 1 << 20
+
+  /// Whether ``sendPatiently(_:_:_:)`` has prepared the socket.
+  private let isPrepared = Atomic(false)
+
   /// Takes a connected socket over.
-  init(_ socket: ReceivedFile) {
-    self.socket = socket
+  init(_ socket: ReceivedFile) { self.socket = socket }
+
+  /// Most connections send no large messages, so this is done before the first.
+  private func prepare() {
+    guard !isPrepared.exchange(true, ordering: .relaxed) else { return }
     // Without a limit a peer that takes nothing would only be noticed when it is gone.
     try? Calls.limitSending(socket.descriptor, milliseconds: Self.patience)
+    // The more fits, the less often both sides wait for each other.
+    try? Calls.setSendRoom(socket.descriptor, byteCount: Self.roomBytes)
   }
 
   func receive(
@@ -51,7 +63,8 @@ final class SocketChannel: Channel {
   func sendPatiently(
     _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ files: [ReceivedFile]
   ) throws(LinuxErrno) -> Int {
-    try send(bytes, tail, files, waits: true)
+    prepare()
+    return try send(bytes, tail, files, waits: true)
   }
 
   private func send(

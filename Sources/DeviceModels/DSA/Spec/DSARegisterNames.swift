@@ -25,11 +25,12 @@ package enum DSARegisterNames {
     "disable WQs", "drain WQs", "abort WQs", "reset WQs", "drain PASID", "abort PASID",
   ]
 
-  /// The name of what is at an offset; `nil` where nothing has a name.
+  /// The name of what is at an offset.
   ///
   /// - Parameters:
   ///   - offset: Where, in the region.
   ///   - region: 0 for the registers, 2 for the portals.
+  /// - Returns: The name; `nil` where nothing has one.
   package static func name(at offset: UInt64, region: Int) -> String? {
     guard let offset = Int(exactly: offset) else { return nil }
     if region == 2 {
@@ -47,11 +48,12 @@ package enum DSARegisterNames {
     return nil
   }
 
-  /// What a value of a register means; `nil` when it says nothing more.
+  /// What a value of a register means.
   ///
   /// - Parameters:
   ///   - value: What was read or written.
   ///   - offset: Where, in BAR 0.
+  /// - Returns: The meaning in words; `nil` when there is no more to say.
   package static func meaning(of value: UInt64, at offset: UInt64) -> String? {
     switch Int(truncatingIfNeeded: offset) {
     case DSARegister.generalStatus:

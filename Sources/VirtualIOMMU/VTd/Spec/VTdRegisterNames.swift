@@ -13,9 +13,10 @@ package struct VTdRegisterNames: Sendable {
       uniquingKeysWith: { old, _ in old })
   }
 
-  /// The name of the register at an offset; `nil` where there is none.
+  /// The name of the register at an offset.
   ///
   /// - Parameter offset: The offset in the unit's page.
+  /// - Returns: The name; `nil` where there is no register.
   package func name(at offset: UInt64) -> String? {
     guard let offset = Int(exactly: offset) else { return nil }
     if let row = rows[offset] { return row.name }
@@ -24,11 +25,12 @@ package struct VTdRegisterNames: Sendable {
     return nil
   }
 
-  /// What a value of a register means; `nil` when the number says it all.
+  /// What a value of a register means.
   ///
   /// - Parameters:
   ///   - value: What was read or written.
   ///   - offset: The offset in the unit's page.
+  /// - Returns: The meaning in the specification's words; `nil` when the number says it all.
   package static func meaning(of value: UInt64, at offset: UInt64) -> String? {
     switch Int(truncatingIfNeeded: offset) {
     case VTdRegister.command: bits(value, commandBits, of: "nothing")
