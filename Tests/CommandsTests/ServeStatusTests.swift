@@ -16,7 +16,8 @@ import Testing
               name: "dsa0", place: "00:08.0", socket: "/s\"\\", client: "QEMU",
               mappingCount: 2, mappedByteCount: .max, controls: ["PASID"], interruptCount: 9),
             kind: "dsa", pasidCount: 2, firstPASIDs: [1, 77], dmaReadCount: 1, dmaWriteCount: 2,
-            dmaByteCount: 3, faultCount: 4, pageRequestCount: 5, waitingPageRequestCount: 6),
+            dmaByteCount: 3, faultCount: 4, pageRequestCount: 5, waitingPageRequestCount: 6,
+            problems: ["one"]),
           .init(function: .init(name: "n", place: "", socket: ""), kind: "nic"),
         ],
         unit: .init(

@@ -6,6 +6,7 @@ import VirtualIOMMU
 extension ServedMachine.Served {
   /// How a device stands.
   func status(unit: VTdUnit?) -> ServeStatus.Device {
+    if let passed { return status(of: passed, isBehindUnit: unit != nil) }
     guard let model else { return ServeStatus.Device(function: function(), kind: kind) }
     let counts = model.counts
     let pasids = unit.flatMap { PASIDCensus.take(of: slot.requester, behind: $0) }
@@ -19,6 +20,19 @@ extension ServedMachine.Served {
       waitingPageRequestCount: counts[.pageRequests]
         &- min(
           counts[.pageRequests], counts[.pageResponses]))
+  }
+
+  /// How a device of the host stands: its DMA and interrupts pass by this process, uncounted.
+  private func status(of passed: PassedDevice, isBehindUnit: Bool) -> ServeStatus.Device {
+    let memory = passed.reachableMemory
+    let byteCount = memory.reduce(0) { $0 &+ ($1.upperBound &- $1.lowerBound &+ 1) }
+    let pasids = passed.attachedPASIDs
+    return ServeStatus.Device(
+      function: function(
+        mappings: (memory.count, byteCount), controls: passed.controls.list),
+      kind: kind, pasidCount: isBehindUnit ? pasids.count : nil,
+      firstPASIDs: pasids.prefix(PASIDCensus.named).map(\.rawValue),
+      pageRequestCount: passed.counts[.pageRequests], problems: passed.problems)
   }
 
   func function(
@@ -58,7 +72,7 @@ extension UnitFunction {
 /// Which PASIDs a guest's tables give a device, read of them at once.
 enum PASIDCensus {
   /// How many are named.
-  private static let named = 8
+  static let named = 8
 
   /// Looks at every table that is there: at most 16,384 of 64 entries.
   ///

@@ -23,18 +23,18 @@ extension PassedDevice {
     guard regions.indices.contains(region), let kept = function.withLock({ $0 }) else {
       throw .ENODEV
     }
-    let count = buffer.count
-    let bytes: [UInt8]
     if region == Int(VFIOPCI.configRegion) {
       guard let place = Int(exactly: offset) else { throw .EINVAL }
-      bytes = readConfig(at: place, count)
+      readConfig(at: place, into: &buffer)
     } else {
       guard let facts = regions[region] else { throw .EINVAL }
-      bytes = try passOn { () throws(IOMMUError) in
+      let count = buffer.count
+      let bytes = try passOn { () throws(IOMMUError) in
         try kept.device.read(facts, at: offset, count: count)
       }
+      buffer.store(bytes.span, at: 0)
+      for index in min(bytes.count, count)..<count { buffer[index] = .max }
     }
-    for index in 0..<count { buffer[index] = index < bytes.count ? bytes[index] : .max }
     noteAccess(region, offset, buffer.span, isWrite: false)
   }
 
@@ -63,10 +63,10 @@ extension PassedDevice {
       writeConfig(at: place, bytes)
       return
     }
-    var copy: [UInt8] = []
-    copy.reserveCapacity(bytes.count)
-    for index in bytes.indices { copy.append(bytes[index]) }
     guard let facts = regions[region] else { throw .EINVAL }
+    var copy = [UInt8](repeating: 0, count: bytes.count)
+    var span = copy.mutableSpan
+    span.store(bytes, at: 0)
     _ = try passOn { () throws(IOMMUError) in try kept.device.write(copy, facts, at: offset) }
   }
 
@@ -75,23 +75,22 @@ extension PassedDevice {
     offset & 3 == 0 && left >= 4 ? .dword : offset & 1 == 0 && left >= 2 ? .word : .byte
   }
 
-  private func readConfig(at offset: Int, _ count: Int) -> [UInt8] {
+  private func readConfig(at offset: Int, into buffer: inout MutableSpan<UInt8>) {
     realised.withLock { state in
-      var bytes: [UInt8] = []
-      bytes.reserveCapacity(count)
-      if count > 64, let whole = state.device?.guestConfig() {
-        for index in 0..<count { bytes.append(whole.read8(offset &+ index)) }
-        return bytes
+      if buffer.count > 64, let whole = state.device?.guestConfig() {
+        for index in 0..<buffer.count { buffer[index] = whole.read8(offset &+ index) }
+        return
       }
-      while bytes.count < count {
-        let place = offset &+ bytes.count
-        let width = Self.width(at: place, count - bytes.count)
+      var done = 0
+      while done < buffer.count {
+        let place = offset &+ done
+        let width = Self.width(at: place, buffer.count - done)
         let value = state.device?.readConfig(width, at: place) ?? .max
         for byte in 0..<width.rawValue {
-          bytes.append(UInt8(truncatingIfNeeded: value >> UInt32(8 * byte)))
+          buffer[done + byte] = UInt8(truncatingIfNeeded: value >> UInt32(8 * byte))
         }
+        done += width.rawValue
       }
-      return bytes
     }
   }
 
@@ -131,6 +130,8 @@ extension PassedDevice {
   ///
   /// - Throws: `ENODEV` once the device was given back; `EIO` when host or unit refuse.
   public func reset() throws(LinuxErrno) {
+    // Until its guest says so again, as any function after a reset.
+    isBusMaster.store(false, ordering: .relaxed)
     let problem = withQueueLeft {
       realised.withLock { state -> RealiseError?? in
         guard state.device != nil else { return .none }
@@ -184,6 +185,7 @@ extension PassedDevice {
   /// The client is gone: the device is reset, and reaches no memory and signals nobody any more.
   public func detached() {
     peer = nil
+    isBusMaster.store(false, ordering: .relaxed)
     switchOffInterrupts()
     let problem = withQueueLeft {
       realised.withLock { state -> RealiseError? in
@@ -205,9 +207,10 @@ extension PassedDevice {
   /// - Returns: `false` when the queue cannot be read.
   func deliverPageRequests() -> Bool {
     let problem = realised.withLock { state -> BackendRefusal? in
-      do throws(BackendRefusal) { _ = try state.device?.deliverPageRequests() } catch {
-        return error
-      }
+      do throws(BackendRefusal) {
+        let count = try state.device?.deliverPageRequests() ?? 0
+        counts.add(UInt64(count), to: .pageRequests)
+      } catch { return error }
       return nil
     }
     if let problem { note(.note("page requests: \(problem)")) }

@@ -1,4 +1,6 @@
+import DeviceModels
 public import Hardware
+import PCIe
 import Passthrough
 import Synchronization
 
@@ -12,6 +14,25 @@ extension PassedDevice {
   /// The PASIDs that have a translation on the host, ascending.
   public var attachedPASIDs: [PASID] {
     realised.withLock { $0.device?.backend?.attachedPASIDs ?? [] }
+  }
+
+  /// What config space, as the guest is shown it, lets the function do; nothing once it was given
+  /// back.
+  var controls: FunctionControls {
+    guard !hasEnded else { return [] }
+    let config = shownConfig
+    let walk = config.walkCapabilities()
+    func control(_ id: UInt16, _ offset: Int) -> UInt16 {
+      walk.first(id, in: .extended).map { config.read16($0.offset + offset) } ?? 0
+    }
+    // Enable, execute and privileged mode are bits 0, 1 and 2 of PASID Control.
+    var controls = FunctionControls(
+      rawValue: UInt8(truncatingIfNeeded: control(Capability.pasidID, 6) & 7) << 1)
+    if isBusMaster.load(ordering: .relaxed) { controls.insert(.busMaster) }
+    if control(TranslationServices.atsID, 6) >> 15 == 1 { controls.insert(.ats) }
+    let requests = UInt32(control(TranslationServices.priID, TranslationServices.priControl))
+    if requests & TranslationServices.priEnable != 0 { controls.insert(.pageRequests) }
+    return controls
   }
 
   /// Who the device is to the guest's unit; `nil` while that does not have it.

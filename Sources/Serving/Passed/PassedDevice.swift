@@ -49,6 +49,8 @@ public final class PassedDevice: UserDevice {
   let interrupts = Mutex(PassedInterrupts())
   /// Whether the guest lets the function be a bus master, so that its client takes messages.
   let isBusMaster = Atomic(false)
+  /// What goes through this process; DMA and interrupts of the device do not.
+  let counts = ServedCounts()
   private let requests = Mutex<PageRequestThread?>(nil)
   private let client = Mutex<(any UserPeer)?>(nil)
 

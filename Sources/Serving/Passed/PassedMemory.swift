@@ -38,6 +38,7 @@ extension PassedDevice {
     guard !overflow, mapping.isReadable || !mapping.isWritable else { throw .EINVAL }
     guard let (file, offset) = mapping.file, mapping.isReadable else {
       memory.withLock { $0.unreachable[start] = mapping.range.upperBound }
+      noteMapped(mapping)
       return
     }
     // One change of memory at a time.
@@ -51,6 +52,14 @@ extension PassedDevice {
       } catch { return error }
     }
     if let problem { throw problem }
+    noteMapped(mapping)
+  }
+
+  private func noteMapped(_ mapping: UserMapping) {
+    note(
+      .mapped(
+        mapping.range, isReadable: mapping.isReadable, isWritable: mapping.isWritable,
+        hasFile: mapping.file != nil))
   }
 
   /// Maps a file, or a view of it.
@@ -108,15 +117,20 @@ extension PassedDevice {
   ///
   /// - Parameter range: The addresses of one mapping.
   public func unmap(_ range: ClosedRange<UInt64>) {
-    let isGone = memory.withLock { memory in
+    // Nothing when it was not mapped.
+    let isGone = memory.withLock { memory -> Bool? in
       if memory.unreachable.removeValue(forKey: range.lowerBound) != nil { return true }
-      guard let held = memory.held[range.lowerBound] else { return true }
+      guard let held = memory.held[range.lowerBound] else { return nil }
       guard take(range) else { return false }
       memory.held[range.lowerBound] = nil
       if let view = held.view { try? kernel.release(view.address, view.byteCount) }
       return true
     }
-    guard !isGone else { return }
+    guard let isGone else { return }
+    guard !isGone else {
+      note(.unmapped(range))
+      return
+    }
     note(.note("the kernel does not take memory away from the device: it is given back"))
     end()
   }

@@ -25,6 +25,9 @@ extension ServeStatus {
     json.number("fault_count", device.faultCount)
     json.number("page_request_count", device.pageRequestCount)
     json.number("waiting_page_request_count", device.waitingPageRequestCount)
+    json.array("problems") { json in
+      for problem in device.problems { json.string(nil, problem) }
+    }
   }
 
   private static func write(_ unit: Unit, _ json: inout JSONLine) {

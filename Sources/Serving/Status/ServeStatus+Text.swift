@@ -27,7 +27,13 @@ extension ServeStatus {
           + (waiting == 0 ? "" : " (\(waiting) wait)"),
       ]
     }
-    return Self.table(rows, style) + (unit.map { Self.text($0, style) } ?? "")
+    var text = Self.table(rows, style)
+    for device in devices {
+      for problem in device.problems {
+        text += style.paint(HumanText.printable("\(device.function.name): \(problem)"), .bad) + "\n"
+      }
+    }
+    return text + (unit.map { Self.text($0, style) } ?? "")
   }
 
   private static func client(_ function: Function) -> String {

@@ -88,13 +88,15 @@ public struct ServeStatus: Hashable, Sendable, Codable {
     public var pageRequestCount: UInt64
     /// Page requests that wait for an answer.
     public var waitingPageRequestCount: UInt64
+    /// What the host could not be made to do for it, in words.
+    public var problems: [String]
 
     enum CodingKeys: String, CodingKey {
       case function, kind, pasidCount
       // What the decoder's strategy makes of the key in snake case.
       case firstPASIDs = "firstPasids"
       case dmaReadCount, dmaWriteCount, dmaByteCount, faultCount, pageRequestCount
-      case waitingPageRequestCount
+      case waitingPageRequestCount, problems
     }
 
     /// Describes a device.
@@ -110,10 +112,12 @@ public struct ServeStatus: Hashable, Sendable, Codable {
     ///   - faultCount: DMA that was refused.
     ///   - pageRequestCount: Pages that it asked for.
     ///   - waitingPageRequestCount: Page requests that wait for an answer.
+    ///   - problems: What the host could not be made to do for it.
     public init(
       function: Function, kind: String, pasidCount: Int? = nil, firstPASIDs: [UInt32] = [],
       dmaReadCount: UInt64 = 0, dmaWriteCount: UInt64 = 0, dmaByteCount: UInt64 = 0,
-      faultCount: UInt64 = 0, pageRequestCount: UInt64 = 0, waitingPageRequestCount: UInt64 = 0
+      faultCount: UInt64 = 0, pageRequestCount: UInt64 = 0, waitingPageRequestCount: UInt64 = 0,
+      problems: [String] = []
     ) {
       self.function = function
       self.kind = kind
@@ -125,6 +129,7 @@ public struct ServeStatus: Hashable, Sendable, Codable {
       self.faultCount = faultCount
       self.pageRequestCount = pageRequestCount
       self.waitingPageRequestCount = waitingPageRequestCount
+      self.problems = problems
     }
   }
 
