@@ -4,7 +4,7 @@ import Testing
 
 @Suite("A VMM's command line")
 struct LaunchCommandTests {
-  private static let plan = VMMPlan(
+  static let plan = VMMPlan(
     devices: [
       .init(name: "dsa0", place: VMMPlace(device: 8), socket: "/run/p/dsa0.sock")
     ],
@@ -18,14 +18,14 @@ struct LaunchCommandTests {
     #"{"driver":"vfio-user-pci","bus":"pcie.0","addr":"08.0","#
     + #""socket":{"path":"/run/p/dsa0.sock","type":"unix"}}"#
 
-  private func command(
+  func command(
     _ words: [String], _ plan: VMMPlan = Self.plan
   ) throws(VMMCommandError) -> VMMCommand {
     try VMMCommand([Self.qemu] + words, plan)
   }
 
   /// The values of one option among what is added.
-  private func values(_ name: String, _ command: VMMCommand) -> [String] {
+  func values(_ name: String, _ command: VMMCommand) -> [String] {
     command.additions.filter { $0.first == name }.map { $0[1] }
   }
 
@@ -137,36 +137,6 @@ struct LaunchCommandTests {
   }
 
   @Test(
-    "ids and places that are the user's are an error",
-    arguments: [
-      ["-object", "memory-backend-ram,id=passage-ram,size=1G"],
-      ["-device", "e1000e,addr=8"], ["-device", "e1000e,addr=08.1"],
-      ["-device", "e1000e,bus=pcie.0,addr=0x5"],
-      ["-device", #"{"driver":"e1000e","addr":"05.0"}"#],
-    ])
-  func conflicts(words: [String]) throws {
-    let option = words.joined(separator: " ")
-    do {
-      _ = try command(words)
-      Issue.record("no error")
-    } catch VMMCommandError.idTaken(_, let found) {
-      #expect(found == option)
-    } catch VMMCommandError.placeTaken(_, _, let found) {
-      #expect(found == option)
-    }
-  }
-
-  @Test(
-    "places elsewhere are none of ours",
-    arguments: [
-      "e1000e,addr=10", "e1000e,bus=port,addr=8", "e1000e", #"{"driver":"e1000e","addr":"04.0"}"#,
-      "virtio-serial-pci,addr=zz",
-    ])
-  func noConflicts(device: String) throws {
-    #expect(try command(["-device", device]).words.contains(device))
-  }
-
-  @Test(
     "what cannot stand beside the devices is an error",
     arguments: [
       ["-daemonize"], ["-mem-path", "/dev/hugepages"], ["-device", "intel-iommu,intremap=on"],
@@ -183,42 +153,6 @@ struct LaunchCommandTests {
     #expect(values("-acpitable", command).isEmpty)
     #expect(command.words.contains("quiet"))
     #expect(command.notes.isEmpty)
-  }
-
-  @Test("behind root ports the ports come first, with chassis of their own")
-  func ports() throws {
-    let plan = VMMPlan(
-      devices: [
-        .init(name: "a", place: VMMPlace(port: 0x11, device: 0), socket: "/a"),
-        .init(name: "b", place: VMMPlace(port: 0x10, device: 0), socket: "/b"),
-        .init(name: "c", place: VMMPlace(port: 0x10, device: 0, function: 1), socket: "/c"),
-      ])
-    let command = try command(["-m", "1G", "-device", "pcie-root-port,id=x,chassis=1"], plan)
-    #expect(
-      values("-device", command) == [
-        "pcie-root-port,id=passage-port0,bus=pcie.0,addr=10.0,chassis=2,slot=16",
-        "pcie-root-port,id=passage-port1,bus=pcie.0,addr=11.0,chassis=3,slot=17",
-        #"{"driver":"vfio-user-pci","bus":"passage-port1","addr":"00.0","#
-          + #""socket":{"path":"/a","type":"unix"}}"#,
-        #"{"driver":"vfio-user-pci","bus":"passage-port0","addr":"00.0","multifunction":true,"#
-          + #""socket":{"path":"/b","type":"unix"}}"#,
-        #"{"driver":"vfio-user-pci","bus":"passage-port0","addr":"00.1","#
-          + #""socket":{"path":"/c","type":"unix"}}"#,
-      ])
-  }
-
-  @Test(
-    "places that are none, or given twice, are errors",
-    arguments: [
-      [VMMPlace(device: 32)], [VMMPlace(device: 1, function: 8)], [VMMPlace(port: 4, device: 1)],
-      [VMMPlace(port: 32, device: 0)], [VMMPlace(device: 5)],
-      [VMMPlace(device: 9), VMMPlace(device: 9)],
-      [VMMPlace(device: 9), VMMPlace(port: 9, device: 0)],
-    ])
-  func places(places: [VMMPlace]) {
-    var plan = Self.plan
-    plan.devices = places.map { VMMPlan.Function(name: "x", place: $0, socket: "/x") }
-    #expect(throws: VMMCommandError.self) { try command([], plan) }
   }
 
   @Test(

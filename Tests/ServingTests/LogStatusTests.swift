@@ -76,6 +76,19 @@ import Testing
           try SocketDirectory(fresh.path)
         }
       }
+      // One that is too busy to answer is no dead one.
+      do {
+        let path = fresh.path + "/" + StatusServer.fileName
+        let busy = try Calls.makeSocket()
+        defer { try? Calls.close(busy) }
+        try Calls.bind(busy, to: path)
+        try Calls.listen(busy, backlog: 1)
+        #expect(throws: SocketDirectoryError.inUse(fresh.path)) {
+          try SocketDirectory(fresh.path, patience: 1)
+        }
+        #expect((try? PathKind(of: path)) != nil)
+        try Calls.removeFile(path)
+      }
       // Bound and never removed.
       let socket = try Calls.makeSocket()
       try Calls.bind(socket, to: fresh.path + "/" + StatusServer.fileName)

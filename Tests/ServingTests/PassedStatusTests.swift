@@ -1,6 +1,9 @@
 import GuestSupport
 import HostLab
 import HostSystem
+import Hardware
+import LogText
+import Passthrough
 import SoftHost
 import Testing
 import VFIOUser

@@ -72,10 +72,11 @@
 
       let log = try options.log.map { options throws(HostError) in try ServeLog(options) }
       defer { if let problem = log?.finish() { Self.complain("the log: \(problem)") } }
-      let notices = ServeNotices { text in Self.complain(text) }
       // Both on one terminal would say everything twice.
-      let hears: [any ServeTrace] =
-        options.log?.path == "-" ? [] : [notices]
+      let notices =
+        options.log?.path == "-" ? nil : ServeNotices { text in Self.complain(text) }
+      defer { notices?.finish() }
+      let hears: [any ServeTrace] = notices.map { [$0] } ?? []
       let machine = try make(
         options, ServeTraces(hears + (log.map { [$0 as any ServeTrace] } ?? [])))
       log?.learn(machine.functions)

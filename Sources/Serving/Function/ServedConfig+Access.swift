@@ -29,7 +29,7 @@ extension ServedConfig {
   /// - Returns: What the function's host has to do.
   public mutating func write(at offset: Int, _ bytes: Span<UInt8>) -> ServedConfigEffects {
     var effects = ServedConfigEffects()
-    let (before, decoded, line) = (controls, decodesMemory, disablesLine)
+    let before = controls
     var done = 0
     while done < bytes.count {
       let width = Self.piece(bytes.count - done)
@@ -39,8 +39,6 @@ extension ServedConfig {
       done += width.rawValue
     }
     if controls != before { effects.controls = controls }
-    effects.decodeChanged = decodesMemory != decoded
-    effects.lineChanged = disablesLine != line
     return effects
   }
 
@@ -63,14 +61,12 @@ extension ServedConfig {
   ) {
     // Asked for at any offset: what is outside names no register.
     guard (0..<ConfigSpace.extendedSize).contains(offset) else { return }
-    if offset == 0x30, width == .dword { effects.romProbe = value }
     let changes = space.write(value, width, at: offset)
     for change in changes { act(on: change, &effects) }
     if asksForReset(value, width, at: offset) { reset(&effects) }
   }
 
   private mutating func act(on change: RegisterChange, _ effects: inout ServedConfigEffects) {
-    if (0x10..<0x28).contains(change.offset) { effects.barsChanged = true }
     if let power = places.power, change.offset == power + 4 {
       powerChanged(change, power, &effects)
     }
@@ -114,10 +110,8 @@ extension ServedConfig {
   }
 
   private mutating func reset(_ effects: inout ServedConfigEffects) {
-    let bars = regions.contains { (barAddress($0.index) ?? 0) != 0 }
     reset()
     effects.functionReset = true
-    if bars { effects.barsChanged = true }
   }
 }
 
@@ -145,21 +139,8 @@ extension ServedConfig {
   /// Whether regions answer: memory decoding is on, and the function in D0.
   public var decodesMemory: Bool { value(0x04) >> 1 & 1 == 1 && isAwake }
 
-  /// Whether the Command register holds INTx back.
-  public var disablesLine: Bool { value(0x04) >> 10 & 1 == 1 }
-
   /// Whether the function is in D0.
   public var isAwake: Bool { places.power.map { value($0 + 4) & 3 == 0 } ?? true }
-
-  /// The Smallest Translation Unit that ATS was set to: pages are `4096 << stu` bytes.
-  public var smallestTranslationUnit: Int {
-    places.ats.map { Int(value($0 + 6) & 0x1F) } ?? 0
-  }
-
-  /// How many page requests may be outstanding, as the guest allotted them.
-  public var pageRequestAllocation: UInt32 {
-    places.pri.map { value($0 + TranslationServices.priAllocation) } ?? 0
-  }
 
   /// Where a region was put, whether memory decoding is on or not.
   ///
@@ -170,14 +151,6 @@ extension ServedConfig {
     let low = UInt64(value(0x10 + 4 * index) & ~0xF)
     guard region.kind == .memory64 else { return low }
     return UInt64(value(0x14 + 4 * index)) << 32 | low
-  }
-
-  /// Notes that the function's interrupt line is asserted or not (Status bit 3).
-  ///
-  /// - Parameter isAsserted: Whether it is.
-  public mutating func noteLine(isAsserted: Bool) {
-    let old = space.emulation.value(at: 0x06) ?? 0
-    space.emulation.set(isAsserted ? old | 1 << 3 : old & ~(1 << 3), at: 0x06)
   }
 
   /// Notes that a page request's answer was wrong (PRI's status bits, 10.5.2.4).

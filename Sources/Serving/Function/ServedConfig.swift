@@ -142,9 +142,6 @@ extension ServedConfig {
   /// Whether there are the ATS and the PRI capability.
   public var translationServices: (ats: Bool, pri: Bool) { (places.ats != nil, places.pri != nil) }
 
-  /// Whether a function reset can be asked for, in Device Control or Advanced Features.
-  public var hasFunctionReset: Bool { !resets.isEmpty }
-
   /// The bytes and bits that reset the function when a one is written; they read 0.
   private var resetBits: [(offset: Int, mask: UInt8)] {
     var bits: [(Int, UInt8)] = []

@@ -8,14 +8,6 @@ public struct ServedConfigEffects: Hashable, Sendable {
   ///
   /// Initiate Function Level Reset does so, and waking from D3hot without No_Soft_Reset.
   public var functionReset = false
-  /// Whether a base address register has another value.
-  public var barsChanged = false
-  /// Whether memory decoding was turned on or off.
-  public var decodeChanged = false
-  /// Whether a bit that holds INTx back has changed.
-  public var lineChanged = false
-  /// What was written to the ROM's base address register, which is not there and keeps nothing.
-  public var romProbe: UInt32?
 
   /// Nothing.
   public init() {}

@@ -9,8 +9,7 @@ public import VFIOUser
 /// calls, so that no eventfd is used any more once ``detached()`` or a change has returned.
 ///
 /// A masked interrupt is remembered and signalled when it is unmasked. INTx is a level: it masks
-/// itself when it is signalled, and is signalled again if it is still asserted when the client unmasks
-/// it.
+/// itself when it is signalled, until the client unmasks it.
 public final class ServedInterrupts: Sendable {
   private struct Slot {
     var file: ReceivedFile?
@@ -20,8 +19,6 @@ public final class ServedInterrupts: Sendable {
 
   private struct State: ~Copyable {
     var slots: [Slot]
-    /// Whether the function asserts INTx.
-    var isLineAsserted = false
   }
 
   /// The first slot of each kind, and behind the last.
@@ -67,15 +64,19 @@ public final class ServedInterrupts: Sendable {
     else { throw .EINVAL }
     for action in change.actions { try Self.check(action) }
     let first = slots.lowerBound + change.start
-    return state.withLock { state in
+    // Files that are replaced close outside the lock, as in `detached()`.
+    let (count, old) = state.withLock { state in
+      let old = Array(state.slots[slots])
       if change.actions.isEmpty {
         for slot in slots { state.slots[slot] = Slot() }
       }
       for (index, action) in change.actions.enumerated() {
         Self.act(action, on: first + index, isLine: change.kind == Kind.line.rawValue, &state)
       }
-      return state.slots[slots].count { $0.file != nil }
+      return (state.slots[slots].count { $0.file != nil }, old)
     }
+    _ = consume old
+    return count
   }
 
   private static func check(_ action: UserInterruptChange.Action) throws(LinuxErrno) {
@@ -95,17 +96,13 @@ public final class ServedInterrupts: Sendable {
     _ action: UserInterruptChange.Action, on slot: Int, isLine: Bool, _ state: inout State
   ) {
     switch action {
-    case .trigger(let file):
-      state.slots[slot] = Slot(file: file)
-      if isLine, state.isLineAsserted { signal(slot, masking: true, &state) }
+    case .trigger(let file): state.slots[slot] = Slot(file: file)
     case .fire: signal(slot, masking: isLine, &state)
     case .mask: state.slots[slot].isMasked = true
     case .unmask:
       guard state.slots[slot].isMasked else { return }
       state.slots[slot].isMasked = false
-      if state.slots[slot].isPending || isLine && state.isLineAsserted {
-        signal(slot, masking: isLine, &state)
-      }
+      if state.slots[slot].isPending { signal(slot, masking: isLine, &state) }
     case .unmaskBy, .none: return
     }
   }
@@ -139,36 +136,6 @@ public final class ServedInterrupts: Sendable {
     else { return false }
     let slot = starts[kind.rawValue] + index
     return state.withLock { Self.signal(slot, masking: kind == .line, &$0) }
-  }
-
-  /// The function asserts its interrupt line, or lets go of it.
-  ///
-  /// - Parameter isAsserted: Whether it asserts it.
-  public func setLine(isAsserted: Bool) {
-    guard starts.count > 1, starts[1] > 0 else { return }
-    state.withLock { state in
-      let wasAsserted = state.isLineAsserted
-      state.isLineAsserted = isAsserted
-      if !isAsserted {
-        state.slots[0].isPending = false
-      } else if !wasAsserted {
-        Self.signal(0, masking: true, &state)
-      }
-    }
-  }
-
-  /// Whether an interrupt has somewhere to go.
-  ///
-  /// - Parameters:
-  ///   - kind: The kind.
-  ///   - index: Which.
-  /// - Returns: `false` also for one that is not there.
-  public func isActive(_ kind: Kind, _ index: Int = 0) -> Bool {
-    guard kind.rawValue < starts.count - 1, index >= 0,
-      index < starts[kind.rawValue + 1] - starts[kind.rawValue]
-    else { return false }
-    let slot = starts[kind.rawValue] + index
-    return state.withLock { $0.slots[slot].file != nil }
   }
 
   /// The client is gone: no eventfd of its is used from now on.

@@ -16,6 +16,9 @@ public enum VMMCommandError: Error, Hashable, Sendable, CustomStringConvertible 
   case idTaken(String, option: String)
   /// A place that is to be filled is the user's already.
   case placeTaken(VMMPlace, name: String, option: String)
+  /// A bridge of the user's whose bus takes the number of one behind the root ports that are added:
+  /// `slot` is the last of their slots, `count` how many there are.
+  case busNumbers(option: String, slot: UInt8, count: Int)
   /// Two of the served functions are to stand at the same place.
   case samePlace(VMMPlace, String, String)
   /// A device number above 31 or one behind a root port that is not 0, or a function above 7.
@@ -37,6 +40,10 @@ public enum VMMCommandError: Error, Hashable, Sendable, CustomStringConvertible 
     case .idTaken(let id, let option): "\(option): the id '\(id)' is needed for what is added"
     case .placeTaken(let place, let name, let option):
       "\(option): \(name) is to stand at \(place)"
+    case .busNumbers(let option, let slot, let count):
+      "\(option): firmware would give its bus a number that a served device is to have, the lowest "
+        + "slots first; say bus=pcie.0 and an addr above \(VMMPlace.hex(slot)) (with bus_nr, one above "
+        + "\(count)), or give the served devices places on bus 0"
     case .samePlace(let place, let first, let second):
       "\(first) and \(second) are both to stand at \(place)"
     case .noSuchPlace(let place, let name): "\(name): there is no place \(place)"

@@ -55,11 +55,15 @@ struct VMMUserOptions {
 
   // MARK: Ids and places
 
+  /// Devices of the user.
+  var devices: [(option: VMMOption, properties: VMMProperties)] {
+    properties("device", first: "driver")
+  }
+
   /// Chassis numbers that root ports of the user have.
   var chassis: Set<UInt8> {
     Set(
-      properties("device", first: "driver").compactMap { $0.properties["chassis"] }
-        .compactMap { UInt8($0) })
+      devices.compactMap { $0.properties["chassis"] }.compactMap { UInt8($0) })
   }
 
   /// Finds what cannot stand beside a plan.
@@ -76,8 +80,9 @@ struct VMMUserOptions {
     try checkMemory()
     try checkIDs(plan)
     try checkPlaces(plan)
+    try checkBuses(plan)
     guard plan.unit != nil else { return }
-    for (option, properties) in properties("device", first: "driver")
+    for (option, properties) in devices
     where ["intel-iommu", "amd-iommu", "virtio-iommu-pci"].contains(properties["driver"] ?? "") {
       throw .excluded(option: option.text, why: "the guest has an IOMMU already: the served one")
     }
@@ -110,7 +115,7 @@ struct VMMUserOptions {
   }
 
   private func checkPlaces(_ plan: VMMPlan) throws(VMMCommandError) {
-    for (option, properties) in properties("device", first: "driver") {
+    for (option, properties) in devices {
       guard let address = properties["addr"], ["pcie.0", "pci.0", nil].contains(properties["bus"]),
         let place = Self.place(address)
       else { continue }
@@ -128,7 +133,7 @@ struct VMMUserOptions {
   }
 
   /// A slot and perhaps a function, as QEMU reads them: hexadecimal.
-  private static func place(_ text: String) -> VMMPlace? {
+  static func place(_ text: String) -> VMMPlace? {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     guard let slot = parts.first, parts.count <= 2 else { return nil }
     let digits = slot.hasPrefix("0x") || slot.hasPrefix("0X") ? slot.dropFirst(2) : slot

@@ -1,24 +1,39 @@
+import HostSystem
 import LogText
 import Synchronization
 
 /// Says on a terminal what an operator wants to hear of without a log: who comes and goes, and what
 /// went wrong.
 ///
-/// A guest can cause any number of the latter, so each kind is said a few times only.
+/// A guest can cause any number of the latter, so each kind is said a few times only. Events come from
+/// under locks that guests wait for, and a terminal can be stopped: lines are written on a thread of
+/// their own, and those that find no room meanwhile are counted.
 package final class ServeNotices: ServeTrace {
   /// As often each kind of trouble is said for one device.
   private static let limit = 8
 
-  private let sink: @Sendable (String) -> Void
+  private let lines: NoticeQueue
   private let counts = Mutex<[String: Int]>([:])
+  private let sink: @Sendable (String) -> Void
+  private let thread: ServiceThread
 
   /// Nothing of accesses is said.
   package var wantsAccesses: Bool { false }
 
   /// Makes notices.
   ///
-  /// - Parameter sink: Takes a line without its end; from any thread, and must not wait.
-  package init(_ sink: @escaping @Sendable (String) -> Void) { self.sink = sink }
+  /// - Parameters:
+  ///   - room: How many lines may wait for being written.
+  ///   - sink: Takes a line without its end, on one thread at a time; it may wait.
+  package init(room: Int = 256, _ sink: @escaping @Sendable (String) -> Void) {
+    let lines = NoticeQueue(room: room)
+    self.lines = lines
+    self.sink = sink
+    thread = ServiceThread {
+      lines.write(to: sink)
+      return false
+    }
+  }
 
   /// Hears of an event.
   ///
@@ -26,23 +41,67 @@ package final class ServeNotices: ServeTrace {
   ///   - event: What happened.
   ///   - device: The device's name, or the unit's.
   package func note(_ event: ServeEvent, of device: String) {
+    let isTrouble: Bool
     switch event {
-    case .connected, .disconnected, .refused, .unit, .note: break
+    case .connected, .disconnected: isTrouble = false
+    case .refused, .unit, .note: isTrouble = true
     // The guest is told of faults and logs them itself; the terminal may be its console.
     case .dma, .listening, .mapped, .unmapped, .access, .interrupt, .message, .interruptsChanged,
       .reset, .controls, .pageRequest, .pageResponse:
       return
     }
     let words = event.words(nil)
-    let key = device + " " + words.event
-    let count = counts.withLock { counts in
+    let count = isTrouble ? countUp(device + " " + words.event) : 0
+    guard count <= Self.limit else { return }
+    lines.append(
+      "\(device): \(words.event): \(words.text)"
+        + (count == Self.limit ? " (the log has more like this)" : ""))
+    thread.poke()
+  }
+
+  private func countUp(_ key: String) -> Int {
+    counts.withLock { counts in
       counts[key, default: 0] &+= 1
       return counts[key, default: 0]
     }
-    guard count <= Self.limit else { return }
-    sink(
-      "\(device): \(words.event): \(words.text)"
-        + (count == Self.limit ? " (the log has more like this)" : ""))
+  }
+
+  /// Writes what waits; returns when that is done.
+  package func finish() {
+    thread.stop()
+    lines.write(to: sink)
+  }
+}
+
+/// Lines on their way to a terminal.
+private final class NoticeQueue: Sendable {
+  private struct Waiting {
+    var lines: [String] = []
+    var lost = 0
+  }
+
+  private let room: Int
+  private let waiting = Mutex(Waiting())
+
+  init(room: Int) { self.room = room }
+
+  func append(_ line: String) {
+    waiting.withLock { waiting in
+      if waiting.lines.count < room { waiting.lines.append(line) } else { waiting.lost &+= 1 }
+    }
+  }
+
+  /// Writes all that waits, outside the lock.
+  func write(to sink: (String) -> Void) {
+    while true {
+      let taken = waiting.withLock { waiting in
+        defer { waiting = Waiting() }
+        return waiting
+      }
+      guard !taken.lines.isEmpty || taken.lost > 0 else { return }
+      for line in taken.lines { sink(line) }
+      if taken.lost > 0 { sink("\(taken.lost) more notices came while nobody read") }
+    }
   }
 }
 

@@ -23,7 +23,8 @@ package struct ServeOptions: Hashable, Sendable {
   package var devices: [ServedDeviceChoice]
   /// The guest's IOMMU; `nil` when the devices stand behind none of ours.
   package var unit: ServedUnitChoice?
-  /// Where the sockets are; the folder is there, and nobody else may enter it.
+  /// Where the sockets are. The folder is there; only this user may enter one that was made for them,
+  /// and whoever its owner lets one that was there before.
   package var socketDirectory: String
   /// The VMM and its arguments; empty when somebody else starts it.
   package var command: [String]

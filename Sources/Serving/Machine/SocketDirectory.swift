@@ -22,9 +22,13 @@
 
     /// Finds or makes the folder.
     ///
-    /// - Parameter wanted: A folder of the user's, made when it is not there; `nil` for a fresh one.
+    /// - Parameters:
+    ///   - wanted: A folder of the user's, made when it is not there; `nil` for a fresh one.
+    ///   - patience: How long a server that may be at work there has for its answer, in milliseconds.
     /// - Throws: ``SocketDirectoryError``.
-    package init(_ wanted: String?) throws(SocketDirectoryError) {
+    package init(
+      _ wanted: String?, patience: Int64 = 5000
+    ) throws(SocketDirectoryError) {
       let onlyOwner: UInt32 = 0o700
       guard let wanted else {
         // A name that nobody can have prepared.
@@ -48,11 +52,27 @@
           throw .noFolder(path)
         }
       }
-      if (try? StatusClient.ask(path)) != nil {
-        throw .inUse(path)
+      try Self.clear(path, patience)
+    }
+
+    /// Takes away what a server that was killed left in a folder.
+    private static func clear(
+      _ path: String, _ patience: Int64
+    ) throws(SocketDirectoryError) {
+      let (noFile, refused): (Int32, Int32) = (2, 111)
+      do throws(CallFailure) {
+        _ = try StatusClient.ask(path, patience: patience)
+      } catch {
+        switch error.errno {
+        case refused, noFile: try? Calls.removeFile(path + "/" + StatusServer.fileName)
+        // No socket's path can be so long; the places of the devices say so.
+        case CallFailure.invalid: break
+        // Somebody listens, and is too busy to answer.
+        default: throw .inUse(path)
+        }
+        return
       }
-      // What a server that was killed left behind.
-      try? Calls.removeFile(path + "/" + StatusServer.fileName)
+      throw .inUse(path)
     }
 
     /// The path from the root on, as programs that start elsewhere need it.

@@ -2,7 +2,7 @@ public import HostABI
 import Hardware
 import IOMMUClient
 import PCIe
-public import Passthrough
+import Passthrough
 import Synchronization
 public import VFIOUser
 import VirtualIOMMU
@@ -146,22 +146,6 @@ extension PassedDevice {
       note(.note("\(problem)"))
       throw .EIO
     }
-  }
-
-  /// Follows the bus number that the guest gave: the unit finds the device under another requester ID.
-  ///
-  /// - Parameter number: The number of the bus behind the device's root port.
-  /// - Throws: ``RealiseError`` when the unit has a device there already.
-  public func renumber(bus number: UInt8) throws(RealiseError) {
-    let problem = realised.withLock { state -> RealiseError? in
-      guard let bus = state.bus, state.device != nil else { return nil }
-      state.topology.setNumber(number, of: bus)
-      do throws(RealiseError) {
-        try state.device?.renumber(state.place, in: state.topology)
-      } catch { return error }
-      return nil
-    }
-    if let problem { throw problem }
   }
 
   // MARK: Clients

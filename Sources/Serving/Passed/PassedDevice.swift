@@ -24,8 +24,6 @@ public final class PassedDevice: UserDevice {
     var device: RealisedDevice?
     var topology: PCITopology
     let place: PCITopology.FunctionID
-    /// The bus behind the port that the device is behind.
-    let bus: PCITopology.BusID?
   }
 
   /// What the operator calls the device.
@@ -81,7 +79,7 @@ public final class PassedDevice: UserDevice {
     if synthesis.ownConfig == nil { synthesis.ownConfig = entry.config }
     let machine: PassthroughMachine
     do { machine = try PassthroughMachine(on: kernel) } catch { throw .context("\(error)") }
-    let (topology, function, bus) = try Self.topology(name, place, iommu)
+    let (topology, function) = try Self.topology(name, place, iommu)
     let device: RealisedDevice
     do {
       device = try machine.realise(
@@ -102,7 +100,7 @@ public final class PassedDevice: UserDevice {
     attachment = device.attachment
     self.synthesis = device.synthesis
     self.function = Mutex(kept)
-    realised = Mutex(Realised(device: device, topology: topology, place: function, bus: bus))
+    realised = Mutex(Realised(device: device, topology: topology, place: function))
     startRequests()
   }
 
@@ -111,7 +109,7 @@ public final class PassedDevice: UserDevice {
   /// The guest's hierarchy as far as it concerns the device.
   private static func topology(
     _ name: String, _ place: RequesterID, _ iommu: (any GuestIOMMU & Sendable)?
-  ) throws(PassedDeviceError) -> (PCITopology, PCITopology.FunctionID, PCITopology.BusID?) {
+  ) throws(PassedDeviceError) -> (PCITopology, PCITopology.FunctionID) {
     var topology = PCITopology()
     do {
       let root = try topology.addRootBus(segment: place.segment, iommu: iommu)
@@ -129,7 +127,7 @@ public final class PassedDevice: UserDevice {
       let function = try topology.add(
         PCIFunction(.endpoint), named: name, on: bus, device: place.devfn >> 3,
         function: place.devfn & 7)
-      return (topology, function, place.bus == 0 ? nil : bus)
+      return (topology, function)
     } catch {
       throw .noSuchPlace(name)
     }

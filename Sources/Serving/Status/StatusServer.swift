@@ -9,6 +9,9 @@
     /// As many may wait to be answered.
     private static let backlog: Int32 = 16
 
+    /// Until somebody is let in again after that failed, in microseconds.
+    private static let pause: UInt32 = 10_000
+
     private let path: String
     private let socket: Int32
     private let thread: ServiceThread
@@ -81,10 +84,15 @@
 
     /// Asks a server how it stands.
     ///
-    /// - Parameter folder: The folder of its sockets.
+    /// - Parameters:
+    ///   - folder: The folder of its sockets.
+    ///   - patience: How long each part of the answer may take, in milliseconds.
     /// - Returns: The JSON document.
-    /// - Throws: ``HostSystem/CallFailure`` when no server answers there.
-    package static func ask(_ folder: String) throws(CallFailure) -> [UInt8] {
+    /// - Throws: ``HostSystem/CallFailure`` when no server answers there: `ECONNREFUSED` or `ENOENT`
+    ///   when there is none.
+    package static func ask(
+      _ folder: String, patience: Int64 = 5000
+    ) throws(CallFailure) -> [UInt8] {
       let socket = try Calls.makeSocket()
       defer { try? Calls.close(socket) }
       try Calls.connect(socket, to: folder + "/" + StatusServer.fileName)
@@ -92,7 +100,7 @@
       var buffer = [UInt8](repeating: 0, count: 65_536)
       while bytes.count < limit {
         // Whatever listens there may be no server of ours.
-        guard try Calls.wait(socket, for: 1, milliseconds: 5000) != 0 else {
+        guard try Calls.wait(socket, for: 1, milliseconds: patience) != 0 else {
           throw CallFailure(errno: 110)
         }
         var descriptors: [Int32] = []
