@@ -10,7 +10,6 @@
     private static let backlog: Int32 = 16
 
     /// Until somebody is let in again after that failed, in microseconds.
-    private static let pause: UInt32 = 10_000
 
     private let path: String
     private let socket: Int32
