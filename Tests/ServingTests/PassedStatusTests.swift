@@ -1,3 +1,4 @@
+import DeviceModels
 import GuestSupport
 import HostLab
 import HostSystem
