@@ -68,19 +68,26 @@ const uint32_t clinux_architecture = 0xC00000F3;
 #error "the calls of this architecture are not known"
 #endif
 
-/* Ranges as start, size and size of a page; a start of zero is a free place. Read in a signal handler. */
-static _Atomic uint64_t guarded[4096][3];
+/* Ranges as start, size, size of a page, and pages that were missing; a start of zero is a free place.
+   Read in a signal handler. */
+enum { guard_places = 16384, guard_single_pages = 16 };
+static _Atomic uint64_t guarded[guard_places][4];
 static _Atomic uint64_t guard_hits;
 static struct sigaction guard_before;
 
 static void guard_signal(int number, siginfo_t *info, void *context) {
   uint64_t address = (uint64_t)(uintptr_t)info->si_addr;
-  for (int place = 0; place < 4096; place++) {
+  for (int place = 0; place < guard_places; place++) {
     uint64_t start = guarded[place][0];
     if (start == 0 || address < start || address - start >= guarded[place][1]) continue;
     uint64_t size = guarded[place][2];
-    void *page = (void *)(uintptr_t)(address & ~(size - 1));
-    if (mmap(page, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+    uint64_t first = address & ~(size - 1);
+    /* A process has so many mappings and no more: of a file that misses many pages, all that follow
+       are replaced at once. */
+    if (guarded[place][3]++ >= guard_single_pages) size = start + guarded[place][1] - first;
+    void *page = (void *)(uintptr_t)first;
+    if (mmap(page, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+             0) !=
         page) {
       break;
     }
@@ -104,8 +111,9 @@ int32_t clinux_guard(uint64_t start, uint64_t byte_count, uint64_t page_size) {
   pthread_once(&once, guard_begin);
   pthread_mutex_lock(&lock);
   int32_t done = 0;
-  for (int place = 0; place < 4096 && !done; place++) {
+  for (int place = 0; place < guard_places && !done; place++) {
     if (guarded[place][0] != 0) continue;
+    guarded[place][3] = 0;
     guarded[place][1] = byte_count;
     guarded[place][2] = page_size;
     guarded[place][0] = start;
@@ -116,7 +124,7 @@ int32_t clinux_guard(uint64_t start, uint64_t byte_count, uint64_t page_size) {
 }
 
 void clinux_unguard(uint64_t start) {
-  for (int place = 0; place < 4096; place++) {
+  for (int place = 0; place < guard_places; place++) {
     if (guarded[place][0] == start) guarded[place][0] = 0;
   }
 }

@@ -60,7 +60,8 @@ struct MappingTests {
       try client.map(mapping(page, page + 0xFFF))
     }
     try client.map(mapping(0x10000, 0x1FFFF))
-    #expect(throws: LinuxErrno.ENOENT) { try client.unmap(0x3000...0x4FFF) }
+    // Nothing there is no error: a client behind an IOMMU of its own asks for ranges of any size.
+    try client.unmap(0x3000...0x4FFF)
     #expect(throws: LinuxErrno.ENOENT) { try client.unmap(0x10000...0x10FFF) }
     #expect(throws: LinuxErrno.ENOENT) { try client.unmap(0x9000...0x10FFF) }
     try client.unmap(0x5000...0x5FFF)
@@ -73,7 +74,7 @@ struct MappingTests {
       served.device.calls.suffix(2) == ["unmap 36864...40959", "unmap 65536...131071"])
     // Nothing left is no error when all is meant.
     try client.unmap(nil)
-    #expect(throws: LinuxErrno.ENOENT) { try client.unmap(0x10000...0x1FFFF) }
+    try client.unmap(0x10000...0x1FFFF)
   }
 
   @Test("an unmapping is answered with what was asked")

@@ -196,7 +196,7 @@ struct MigrationTests {
     #expect(try client.ask(.dirtyPages, ask).payload == ask + hex("0500000000000000"))
     sample.writes(0x7000)
     #expect(try client.unmap(0x4000...0x7FFF, pageSize: 4096) == hex("0800000000000000"))
-    #expect(throws: LinuxErrno.ENOENT) { try client.unmap(0x4000...0x7FFF) }
+    #expect(throws: LinuxErrno.ENOENT) { try client.unmap(0x4000...0x7FFF, pageSize: 4096) }
     #expect(throws: LinuxErrno.EINVAL) { try client.ask(.dirtyPages, start) }
     #expect(try client.ask(.dirtyPages, hex("08000000 02000000")).payload.isEmpty)
     #expect(throws: LinuxErrno.EINVAL) { try client.ask(.dirtyPages, ask) }

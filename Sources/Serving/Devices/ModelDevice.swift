@@ -22,6 +22,7 @@ package final class ModelDevice: UserDevice {
   private let memory: ServedMemory?
   private let mapped = Mutex<[UInt64: ClosedRange<UInt64>]>([:])
   private let trace: any ServeTrace
+  private let becameBusMaster: @Sendable () -> Void
 
   /// Puts a model behind a socket.
   ///
@@ -32,10 +33,12 @@ package final class ModelDevice: UserDevice {
   ///   - memory: The guest's memory.
   ///   - ownsMemory: Whether that is told over this device's socket.
   ///   - trace: Hears of what happens.
+  ///   - becameBusMaster: Hears that messages of others can go over this function's client.
   /// - Throws: ``ServeError`` when no guest could use it, or a region's memory cannot be had.
   init(
     _ name: String, _ model: any DeviceModel, _ endpoint: VTdEndpoint, memory: ServedMemory,
-    ownsMemory: Bool, trace: any ServeTrace
+    ownsMemory: Bool, trace: any ServeTrace,
+    becameBusMaster: @escaping @Sendable () -> Void = {}
   ) throws(ServeError) {
     let config: ServedConfig
     do throws(ServedConfigError) {
@@ -60,6 +63,7 @@ package final class ModelDevice: UserDevice {
     self.regions = regions
     self.plain = plain
     self.trace = trace
+    self.becameBusMaster = becameBusMaster
     self.memory = ownsMemory ? memory : nil
     var information = config.information(name: name)
     for (index, region) in plain.enumerated() where index < information.regions.count {
@@ -193,6 +197,7 @@ package final class ModelDevice: UserDevice {
     port.drain()
     model.controlsChanged(controls)
     trace.note(.controls(controls.words), of: name)
+    if controls.contains(.busMaster) { becameBusMaster() }
   }
 
   /// Puts function and config space back to how they were at first.
@@ -233,6 +238,8 @@ extension ModelDevice: VTdDeviceTLB {
       case .failure: .failure
       }
     counts.add(1, to: .pageResponses)
+    // Response Failure stands in PRI's status from then on.
+    if code == .failure { config.withLock { $0.notePageResponseError(isFailure: true) } }
     model.respond(PageResponse(group: response.group, code))
     trace.note(.pageResponse(group: response.group, code: response.code), of: name)
   }

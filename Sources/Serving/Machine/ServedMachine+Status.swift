@@ -49,6 +49,7 @@ extension ServedMachine.Served {
 extension UnitFunction {
   /// How the unit stands.
   func status(_ served: ServedMachine.Served) -> ServeStatus.Unit {
+    takeEvents()
     let parts = memory.all
     let byteCount = parts.reduce(0) { sum, part in
       sum &+ (part.range.upperBound &- part.range.lowerBound &+ 1)
@@ -56,7 +57,7 @@ extension UnitFunction {
     let cache = unit.memory.unit
     return ServeStatus.Unit(
       function: served.function(
-        mappings: (parts.count, byteCount), controls: [], counts[.interrupts]),
+        mappings: (parts.count, byteCount), controls: [], routes.sentCount),
       registerBase: base, isHidden: isHidden,
       status: UInt32(truncatingIfNeeded: unit.read(VTdRegister.status, size: 4)),
       rootTable: unit.read(VTdRegister.rootTable, size: 8),

@@ -32,6 +32,7 @@ package final class ServedMachine: ServingMachine {
   package let unit: (served: Served, function: UnitFunction)?
   package let plan: VMMPlan
   private let table: (path: String, bytes: [UInt8])?
+  private let hasTable = Atomic(false)
   private let begun = ContinuousClock.now
 
   /// Makes the machine; nothing listens yet.
@@ -77,7 +78,8 @@ package final class ServedMachine: ServingMachine {
         }
       let model = try Self.model(of: choice)
       let device = try ModelDevice(
-        slot.name, model, endpoint, memory: memory, ownsMemory: shared == nil, trace: trace)
+        slot.name, model, endpoint, memory: memory, ownsMemory: shared == nil, trace: trace,
+        becameBusMaster: { [weak routes] in routes?.retry() })
       do throws(HostDeviceRefusal) {
         try vtd?.addEmulated(at: slot.requester, name: slot.name, deviceTLB: device)
       } catch {
@@ -95,7 +97,8 @@ package final class ServedMachine: ServingMachine {
     }
     devices = served
     if let vtd, let shared, let slot = places.unit {
-      let function = UnitFunction(slot.name, vtd, memory: shared, trace: trace)
+      let function = UnitFunction(
+        slot.name, vtd, memory: shared, routes: routes, trace: trace)
       let client = ServedClient(slot.name, trace)
       unit = (
         Served(
@@ -183,7 +186,6 @@ package final class ServedMachine: ServingMachine {
   package var all: [Served] { devices + (unit.map { [$0.served] } ?? []) }
 
   package func start() throws {
-    if let table { try Self.write(table.bytes, to: table.path) }
     var started: [Served] = []
     for served in all {
       do {
@@ -195,6 +197,11 @@ package final class ServedMachine: ServingMachine {
       started.append(served)
       served.model?.start()
     }
+    // Only now is the folder ours: another server's table stays as it is.
+    if let table {
+      try Self.write(table.bytes, to: table.path)
+      hasTable.store(true, ordering: .relaxed)
+    }
   }
 
   package func stop() {
@@ -203,13 +210,14 @@ package final class ServedMachine: ServingMachine {
       served.model?.stop()
       served.passed?.end()
     }
-    if let table { try? Calls.removeFile(table.path) }
+    if let table, hasTable.load(ordering: .relaxed) { try? Calls.removeFile(table.path) }
   }
 
   private static func write(_ bytes: [UInt8], to path: String) throws(ServeError) {
     do throws(CallFailure) {
-      let writeCreateTruncate: Int32 = 0o1101
-      let file = try Calls.open(path, flags: writeCreateTruncate, mode: 0o600)
+      // A link that somebody put there is not followed.
+      let writeCreateTruncateNoFollow: Int32 = 0o401101
+      let file = try Calls.open(path, flags: writeCreateTruncateNoFollow, mode: 0o600)
       defer { try? Calls.close(file) }
       try Calls.writeAll(file, bytes)
     } catch {

@@ -33,11 +33,19 @@ package final class ServedMemory: Sendable {
   /// Takes memory over.
   ///
   /// - Parameter mapping: The memory; it overlaps nothing that is there.
-  /// - Throws: `EINVAL` for addresses that no table has, or a file that is too short to be meant;
-  ///   the errno of the mapping.
+  /// - Throws: `EINVAL` for addresses that no table has, for a file that is too short, or none in memory;
+  ///   `ENOSPC` for more than ``byteLimit`` bytes or ``fileLimit`` mappings; the errno of the mapping.
   package func map(_ mapping: UserMapping) throws(LinuxErrno) {
     var pages: MappedPages?
     if let file = mapping.file {
+      let (count, sum) = parts.withLock { parts in
+        let mapped = parts.values.compactMap(\.pages)
+        return (mapped.count, mapped.reduce(0) { $0 &+ $1.byteCount })
+      }
+      let size = mapping.range.upperBound &- mapping.range.lowerBound
+      guard count < Self.fileLimit, size < Self.byteLimit, sum <= Self.byteLimit &- size else {
+        throw .ENOSPC
+      }
       let made = try MappedPages(mapping, file)
       do throws(PagingError) {
         try memory.table.map(
@@ -54,6 +62,11 @@ package final class ServedMemory: Sendable {
       file: mapping.file, pages: pages)
     parts.withLock { $0[mapping.range.lowerBound] = part }
   }
+
+  /// The most bytes of one client that are mapped here: a TiB, whose table takes 2 GiB.
+  package static var byteLimit: UInt64 { 1 << 40 }
+  /// The most mappings of one client that have a file; guests of many have tens.
+  package static var fileLimit: Int { 1024 }
 
   /// Takes memory away; nobody uses it any more when this returns.
   ///
@@ -82,9 +95,10 @@ package final class ServedMemory: Sendable {
       guard let pages = part.pages else { continue }
       _ = try? memory.table.unmap(IOVA(part.range.lowerBound), byteCount: pages.byteCount)
     }
-    // The pages go with their last owner, after this.
     memory.invalidateAll()
     memory.table.reclaim()
+    // Nothing reaches the pages any more, so they may go.
+    withExtendedLifetime(gone) {}
   }
 }
 
@@ -106,6 +120,10 @@ final class MappedPages: Sendable {
     else { throw .EINVAL }
     guard mapping.isReadable || mapping.isWritable else { throw .EINVAL }
     let descriptor = file.file.descriptor
+    // A file system that answers late, or asks its peer, would hold up whoever touches the pages.
+    guard Calls.isMemory(descriptor), let facts = try? Calls.facts(of: descriptor),
+      file.offset <= facts.byteCount, size <= facts.byteCount - file.offset
+    else { throw .EINVAL }
     // Huge pages are mapped whole, wherever the range begins.
     let pageSize = Calls.pageSize(of: descriptor)
     lead = file.offset & (pageSize - 1)

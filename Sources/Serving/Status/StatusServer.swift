@@ -1,5 +1,6 @@
 #if os(Linux)
   package import HostSystem
+  import Synchronization
 
   /// Tells whoever connects how a server stands: one JSON document, then the end.
   package final class StatusServer: Sendable {
@@ -14,6 +15,12 @@
     private let path: String
     private let socket: Int32
     private let thread: ServiceThread
+    private let life: Life
+
+    /// Whether it has ended; of an object of its own, as the thread has it too.
+    private final class Life: Sendable {
+      let hasEnded = Atomic(false)
+    }
 
     /// Starts to answer.
     ///
@@ -34,17 +41,17 @@
         throw error
       }
       self.socket = socket
+      let life = Life()
+      self.life = life
       thread = ServiceThread {
-        do throws(CallFailure) {
-          let client = try Calls.accept(socket)
-          Self.answer(client, status().json)
-          try? Calls.close(client)
-        } catch {
-          // So it fails once the socket is shut down; anything else (no descriptor left, a client
-          // that has gone already) passes.
-          guard error.errno != CallFailure.invalid else { return false }
-          Calls.pause(microseconds: Self.pause)
+        guard let client = try? Calls.accept(socket) else {
+          guard !life.hasEnded.load(ordering: .acquiring) else { return false }
+          // Out of descriptors, say: that may pass.
+          Calls.pause(microseconds: 100_000)
+          return true
         }
+        Self.answer(client, status().json)
+        try? Calls.close(client)
         return true
       }
       thread.poke()
@@ -52,6 +59,7 @@
 
     /// Ends it, and takes the socket away.
     package func stop() {
+      life.hasEnded.store(true, ordering: .releasing)
       Calls.shutDown(socket)
       thread.stop()
       try? Calls.close(socket)

@@ -54,7 +54,6 @@ enum DMARPatch {
         if let first = found.first, end + reach < first { return found }
         guard budget >= window else { return found }
         budget -= window
-        // A window begins a little before the one above it ends, as tables cross any boundary.
         let low = end - start > window ? end - window : start
         let bytes = file.offset + (low - start)..<file.offset + (end - start)
         for data in OccupiedRanges(file.file.descriptor, bytes) {

@@ -14,7 +14,22 @@ protocol MessageCarrier: AnyObject, Sendable {
 ///
 /// The unit calls it under its lock; nothing here waits.
 package final class MessageRoutes: MessageInterrupts {
-  private let ports = Mutex<[any MessageCarrier]>([])
+  /// Who can carry messages, and those that nobody could yet.
+  private struct State {
+    var ports: [any MessageCarrier] = []
+    var waiting: [Waiting] = []
+  }
+
+  private struct Waiting: Equatable {
+    let data: UInt32
+    let address: UInt64
+  }
+
+  /// Each event of the unit has one message at a time.
+  private static let limit = 16
+
+  private let state = Mutex(State())
+  private let sent = Atomic<UInt64>(0)
   private let name: String
   private let trace: any ServeTrace
 
@@ -24,15 +39,44 @@ package final class MessageRoutes: MessageInterrupts {
   }
 
   /// One more function that can carry messages.
-  func add(_ port: any MessageCarrier) { ports.withLock { $0.append(port) } }
+  func add(_ port: any MessageCarrier) { state.withLock { $0.ports.append(port) } }
+
+  /// A function may have become able to carry messages: those that wait are sent.
+  func retry() {
+    let sent = state.withLock { state in
+      let sent = state.waiting.prefix { message in
+        state.ports.contains { $0.post(message.data, to: message.address) }
+      }
+      state.waiting.removeFirst(sent.count)
+      return Array(sent)
+    }
+    self.sent.wrappingAdd(UInt64(sent.count), ordering: .relaxed)
+    for message in sent {
+      trace.note(.message(address: message.address, data: message.data), of: name)
+    }
+  }
+
+  /// The unit is as at first, so nothing of before is to be sent.
+  func forget() { state.withLock { $0.waiting = [] } }
+
+  /// How many messages went.
+  var sentCount: UInt64 { sent.load(ordering: .relaxed) }
 
   package func send(_ data: UInt32, to address: UInt64) {
-    let ports = ports.withLock { $0 }
-    if ports.contains(where: { $0.post(data, to: address) }) {
+    let isSent = state.withLock { state in
+      if state.ports.contains(where: { $0.post(data, to: address) }) { return true }
+      let message = Waiting(data: data, address: address)
+      if !state.waiting.contains(message), state.waiting.count < Self.limit {
+        state.waiting.append(message)
+      }
+      return false
+    }
+    if isSent {
+      sent.wrappingAdd(1, ordering: .relaxed)
       trace.note(.message(address: address, data: data), of: name)
     } else {
       trace.note(
-        .note("an interrupt of the unit is lost: no function of ours is a bus master"), of: name)
+        .note("an interrupt of the unit waits: no function of ours is a bus master"), of: name)
     }
   }
 }

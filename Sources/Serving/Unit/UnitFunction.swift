@@ -20,6 +20,8 @@ package final class UnitFunction: UserDevice {
   /// The guest's memory, as this function's client tells of it.
   package let memory: ServedMemory
   let counts = ServedCounts()
+  /// Where the unit's interrupts go.
+  let routes: MessageRoutes
   private let interrupts: ServedInterrupts
   private let name: String
   private let trace: any ServeTrace
@@ -29,8 +31,9 @@ package final class UnitFunction: UserDevice {
     var config: UnitConfig
     /// Whether a driver has found the registers.
     var isHidden = false
-    /// When the table was looked for last.
-    var lastLook: ContinuousClock.Instant?
+    /// When the table is looked for again, and how long after that: longer each time it is not there.
+    var nextLook = ContinuousClock.now
+    var pause = Duration.milliseconds(20)
 
     /// Whether it is time to look for the table: the registers have a place, and nobody uses them yet.
     ///
@@ -38,10 +41,14 @@ package final class UnitFunction: UserDevice {
     /// them anew after a reset; but it goes on reading config space.
     mutating func wantsLook() -> UInt64? {
       guard !isHidden, config.decodesMemory, let base = config.base else { return nil }
-      let now = ContinuousClock.now
-      if let lastLook, now - lastLook < .milliseconds(20) { return nil }
-      lastLook = now
-      return base
+      return ContinuousClock.now < nextLook ? nil : base
+    }
+
+    /// The table was looked for.
+    mutating func looked(found: Bool) {
+      pause = found ? .milliseconds(20) : min(pause * 2, .seconds(2))
+      // From now, as looking takes time of the guest's.
+      nextLook = ContinuousClock.now + pause
     }
   }
 
@@ -51,10 +58,13 @@ package final class UnitFunction: UserDevice {
   ///   - name: What the operator calls it.
   ///   - unit: The unit; its memory is that of `memory`.
   ///   - memory: The guest's memory.
+  ///   - routes: Where the unit's interrupts go.
   ///   - trace: Hears of what happens.
   package init(
-    _ name: String, _ unit: VTdUnit, memory: ServedMemory, trace: any ServeTrace
+    _ name: String, _ unit: VTdUnit, memory: ServedMemory, routes: MessageRoutes,
+    trace: any ServeTrace
   ) {
+    self.routes = routes
     self.name = name
     self.unit = unit
     self.memory = memory
@@ -105,8 +115,11 @@ package final class UnitFunction: UserDevice {
     state.withLock { state in
       state.isHidden = false
       state.config.reset()
+      state.looked(found: true)
     }
     unit.reset()
+    routes.forget()
+    takeEvents()
     trace.note(.reset(who), of: name)
   }
 
@@ -159,10 +172,7 @@ package final class UnitFunction: UserDevice {
         guard count >= 4 else { return }
         unit.write(bytes.value(count, at: place), at: Int(offset) + place, size: count)
       }
-      for event in unit.takeEvents() {
-        counts.add(1, to: .events)
-        trace.note(.unit(event), of: name)
-      }
+      takeEvents()
     case Int(VFIOPCI.configRegion):
       let base = state.withLock { state -> UInt64? in
         guard !state.isHidden else { return nil }
@@ -171,6 +181,14 @@ package final class UnitFunction: UserDevice {
       }
       if let base { mendTable(base) }
     default: throw .EINVAL
+    }
+  }
+
+  /// Tells what happened in the unit since the last time.
+  func takeEvents() {
+    for event in unit.takeEvents() {
+      counts.add(1, to: .events)
+      trace.note(.unit(event), of: name)
     }
   }
 
@@ -186,7 +204,9 @@ package final class UnitFunction: UserDevice {
 
   /// Writes the registers' place into the table that the guest will read.
   package func mendTable(_ base: UInt64) {
-    switch DMARPatch.mend(in: memory, base: base) {
+    let outcome = DMARPatch.mend(in: memory, base: base)
+    state.withLock { $0.looked(found: outcome != .notFound) }
+    switch outcome {
     case .mended(let place):
       trace.note(
         .note("the registers are at \(base.hex); DMAR table at \(place.hex) says so"), of: name)

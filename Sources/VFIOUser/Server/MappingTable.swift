@@ -26,8 +26,7 @@ struct MappingTable {
     ranges.insert(range, at: index(of: range.lowerBound))
   }
 
-  /// The mappings that are wholly in a range, as indices; `nil` when there is none, or the range cuts
-  /// one.
+  /// The mappings that are wholly in a range, as indices; `nil` when the range cuts one.
   func whole(in range: ClosedRange<UInt64>) -> Range<Int>? {
     let first = index(of: range.lowerBound)
     var end = first
@@ -37,7 +36,7 @@ struct MappingTable {
       else { return nil }
       end += 1
     }
-    return first == end ? nil : first..<end
+    return first..<end
   }
 
   /// Forgets mappings.

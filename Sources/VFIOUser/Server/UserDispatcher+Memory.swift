@@ -53,7 +53,7 @@ extension UserDispatcher {
   /// `VFIO_USER_DMA_UNMAP`: argsz, flags, address, size, and for a bitmap its page size and size.
   ///
   /// A range takes all mappings that are wholly in it: a client with an IOMMU of its own takes away
-  /// what it made in pieces.
+  /// what it made in pieces, in ranges where nothing may be.
   func unmapDMA(_ payload: Span<UInt8>) throws(Refusal) -> Int {
     let wantsBitmap: UInt32 = 1
     let isForAll: UInt32 = 2
@@ -76,7 +76,7 @@ extension UserDispatcher {
       return 24
     case 0, wantsBitmap:
       let range = try range(address, byteCount)
-      guard let indices = mappings.whole(in: range) else {
+      guard let indices = mappings.whole(in: range), flags == 0 || !indices.isEmpty else {
         throw Refusal(.ENOENT, "no mapping has this range")
       }
       var bitmapByteCount = 0

@@ -106,14 +106,12 @@ final class ServedGuest {
     let model = machine.devices[0].model
     device = try #require(model)
     let spare = ServedMemory()
+    let routes = MessageRoutes(of: "none", trace: trace)
     function =
       try machine.unit?.function
       ?? UnitFunction(
-        "none",
-        VTdUnit(
-          try VTdConfiguration(), memory: spare.memory,
-          interrupts: MessageRoutes(of: "none", trace: trace)),
-        memory: spare, trace: trace)
+        "none", VTdUnit(try VTdConfiguration(), memory: spare.memory, interrupts: routes),
+        memory: spare, routes: routes, trace: trace)
     file = ReceivedFile(owning: try Calls.makeMemoryFile(Self.byteCount))
     bytes = try AnonymousMemory(mapping: file.descriptor, byteCount: Self.byteCount)
     device.attached(to: peer)
