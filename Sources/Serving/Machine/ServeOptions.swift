@@ -23,7 +23,9 @@ package struct ServeOptions: Hashable, Sendable {
   package var devices: [ServedDeviceChoice]
   /// The guest's IOMMU; `nil` when the devices stand behind none of ours.
   package var unit: ServedUnitChoice?
-  /// Where the sockets are. The folder is there; only this user may enter one that was made for them,
+  /// Where the sockets are.
+  ///
+  /// The folder is there; only this user may enter one that was made for them,
   /// and whoever its owner lets one that was there before.
   package var socketDirectory: String
   /// The VMM and its arguments; empty when somebody else starts it.
