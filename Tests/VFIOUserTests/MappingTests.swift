@@ -100,11 +100,9 @@ struct MappingTests {
       let range = first...(first + UInt64.random(in: 0..<8, using: &random))
       let overlapping = list.filter { $0.overlaps(range) }
       #expect(table.overlaps(range) == !overlapping.isEmpty)
-      let isWhole =
-        !overlapping.isEmpty
-        && overlapping.allSatisfy {
-          range.contains($0.lowerBound) && range.contains($0.upperBound)
-        }
+      let isWhole = overlapping.allSatisfy {
+        range.contains($0.lowerBound) && range.contains($0.upperBound)
+      }
       let found = table.whole(in: range)
       #expect((found != nil) == isWhole)
       if overlapping.isEmpty {
