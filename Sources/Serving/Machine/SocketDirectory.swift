@@ -52,7 +52,10 @@
         throw .inUse(path)
       }
       // What a server that was killed left behind.
-      try? Calls.removeFile(path + "/" + StatusServer.fileName)
+      let status = path + "/" + StatusServer.fileName
+      guard let facts = try? Calls.facts(of: status, followingLinks: false) else { return }
+      guard facts.mode & 0o170_000 == 0o140_000 else { throw .isOccupied(status) }
+      try? Calls.removeFile(status)
     }
 
     /// The path from the root on, as programs that start elsewhere need it.
@@ -88,6 +91,8 @@
     case make(String, errno: Int32)
     /// It is something else.
     case noFolder(String)
+    /// A file that is no socket stands where the status' socket is to be.
+    case isOccupied(String)
     /// Another server is at work there.
     case inUse(String)
     /// No server is running.
@@ -101,6 +106,8 @@
       case .make(let path, let errno):
         "\(path): the folder for sockets cannot be made (\(ServeEvent.name(errno)))"
       case .noFolder(let path): "\(path) is no folder"
+      case .isOccupied(let path):
+        "\(path): a file that is no socket stands there; use another --socket-dir"
       case .inUse(let path): "\(path): another server is at work there; use another --socket-dir"
       case .noServer(let base):
         "no server is running with its sockets below \(base): say --socket-dir"
