@@ -46,6 +46,16 @@ struct LifetimeTests {
     #expect(try second.read(0, at: 0, count: 1) == [0])
   }
 
+  @Test("clients that come and go at once are all served")
+  func crowd() throws {
+    let served = try Served()
+    for _ in 0..<5000 {
+      let client = try served.client()
+      client.disconnect()
+    }
+    #expect(served.events.refusals == [])
+  }
+
   @Test("a second client is refused when the first stays")
   func refused() throws {
     let served = try Served(patience: (30, 60_000))

@@ -65,6 +65,16 @@
       let signals = try HeldSignals()
       let brokenPipe: Int32 = 13
       try Calls.blockSignals(Calls.mask([brokenPipe]))
+      // Whatever the orderly end waits for, a log that nobody reads say: another signal ends this process.
+      let hasty = ServiceThread {
+        let hangUp: Int32 = 1
+        while true {
+          let signal = signals.wait()
+          // A terminal that goes away may say so twice.
+          if signal != hangUp { Calls.exit(128 + signal) }
+        }
+      }
+      defer { withExtendedLifetime(hasty) {} }
       let directory = try SocketDirectory(folder)
       defer { directory.remove() }
       var options = options
@@ -86,6 +96,7 @@
       try machine.start()
       let status = try StatusServer(in: directory.path) { machine.status() }
       defer { status.stop() }
+      defer { hasty.poke() }
       return try wait(command, machine.plan, directory.path, signals)
     }
 

@@ -124,17 +124,26 @@
     }
 
     /// Makes a file in memory, filled with zeros, that closes at `exec`.
-    package static func makeMemoryFile(_ byteCount: Int) throws(CallFailure) -> Int32 {
-      let closeOnExec: UInt64 = 1
+    ///
+    /// - Parameters:
+    ///   - byteCount: Its size.
+    ///   - isFixed: Whether nobody can ever make it shorter or longer, whoever has it.
+    package static func makeMemoryFile(
+      _ byteCount: Int, isFixed: Bool = false
+    ) throws(CallFailure) -> Int32 {
+      let (closeOnExec, allowSealing): (UInt64, UInt64) = (1, 2)
       var name: UInt64 = 0x65_6761_7373_6170  // "passage", with its zero, as little-endian bytes
       // The name lives for the call, and the kernel only reads it.
       let result = try unsafe withUnsafeMutablePointer(to: &name) { place throws(CallFailure) in
-        try make(clinux_memfd, UInt64(UInt(bitPattern: place)), closeOnExec)
+        try make(
+          clinux_memfd, UInt64(UInt(bitPattern: place)), closeOnExec | (isFixed ? allowSealing : 0))
       }
       let descriptor = Int32(truncatingIfNeeded: result)
       do {
         _ = try repeating(
           clinux_ftruncate, descriptor.register, UInt64(bitPattern: Int64(byteCount)))
+        // `F_ADD_SEALS`: no more seals, no shrinking, no growing.
+        if isFixed { _ = try make(clinux_fcntl, descriptor.register, 1033, 1 | 2 | 4) }
       } catch {
         try? close(descriptor)
         throw error

@@ -18,12 +18,13 @@ final class PlainRegion: Sendable {
     guard byteCount > 0, let count = Int(exactly: byteCount) else { throw .EINVAL }
     self.byteCount = byteCount
     do {
-      file = ReceivedFile(owning: try Calls.makeMemoryFile(count))
+      // A client that changed its size would leave the next one a region that ends early.
+      file = ReceivedFile(owning: try Calls.makeMemoryFile(count, isFixed: true))
       memory = try AnonymousMemory(mapping: file.descriptor, byteCount: count)
     } catch {
       throw .ENOMEM
     }
-    // Whoever has the file can make it smaller.
+    // Its pages may be missing all the same, when the system has none left.
     guard ShrinkingMemory.guardAgainst(memory, pageSize: 4096) else { throw .ENOMEM }
   }
 

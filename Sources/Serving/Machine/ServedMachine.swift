@@ -32,7 +32,8 @@ package final class ServedMachine: ServingMachine {
   package let unit: (served: Served, function: UnitFunction)?
   package let plan: VMMPlan
   private let table: (path: String, bytes: [UInt8])?
-  private let hasTable = Atomic(false)
+  /// The table's file, once it is there.
+  private let tableFile = Mutex<FileIdentity?>(nil)
   private let begun = ContinuousClock.now
 
   /// Makes the machine; nothing listens yet.
@@ -199,8 +200,8 @@ package final class ServedMachine: ServingMachine {
     }
     // Only now is the folder ours: another server's table stays as it is.
     if let table {
-      try Self.write(table.bytes, to: table.path)
-      hasTable.store(true, ordering: .relaxed)
+      let file = try Self.write(table.bytes, to: table.path)
+      tableFile.withLock { $0 = file }
     }
   }
 
@@ -210,16 +211,32 @@ package final class ServedMachine: ServingMachine {
       served.model?.stop()
       served.passed?.end()
     }
-    if let table, hasTable.load(ordering: .relaxed) { try? Calls.removeFile(table.path) }
+    // Only our own.
+    let file = tableFile.withLock { $0.take() }
+    if let table, let file,
+      (try? Calls.facts(of: table.path, followingLinks: false))?.identity == file
+    {
+      try? Calls.removeFile(table.path)
+    }
   }
 
-  private static func write(_ bytes: [UInt8], to path: String) throws(ServeError) {
+  private static func write(_ bytes: [UInt8], to path: String) throws(ServeError) -> FileIdentity {
+    // A server that was killed leaves its table behind; nothing else is replaced, or followed.
+    if let facts = try? Calls.facts(of: path, followingLinks: false) {
+      let isFile = facts.mode & 0o170_000 == 0o100_000
+      guard isFile,
+        (try? ByteStream.bytes(of: path, limit: 1 << 16))?.starts(with: "DMAR".utf8) == true
+      else {
+        throw .file(path: path, "a file of somebody else's stands there; use another --socket-dir")
+      }
+      try? Calls.removeFile(path)
+    }
     do throws(CallFailure) {
-      // A link that somebody put there is not followed.
-      let writeCreateTruncateNoFollow: Int32 = 0o401101
-      let file = try Calls.open(path, flags: writeCreateTruncateNoFollow, mode: 0o600)
+      let writeCreateNew: Int32 = 0o301
+      let file = try Calls.open(path, flags: writeCreateNew, mode: 0o600)
       defer { try? Calls.close(file) }
       try Calls.writeAll(file, bytes)
+      return try Calls.facts(of: file).identity
     } catch {
       throw .file(path: path, ServeEvent.name(error.errno))
     }

@@ -64,7 +64,11 @@
         _ = try StatusClient.ask(path, patience: patience)
       } catch {
         switch error.errno {
-        case refused, noFile: try? Calls.removeFile(path + "/" + StatusServer.fileName)
+        case refused, noFile:
+          let status = path + "/" + StatusServer.fileName
+          guard let facts = try? Calls.facts(of: status, followingLinks: false) else { return }
+          guard facts.mode & 0o170_000 == 0o140_000 else { throw .isOccupied(status) }
+          try? Calls.removeFile(status)
         // No socket's path can be so long; the places of the devices say so.
         case CallFailure.invalid: break
         // Somebody listens, and is too busy to answer.
@@ -108,6 +112,8 @@
     case make(String, errno: Int32)
     /// It is something else.
     case noFolder(String)
+    /// A file that is no socket stands where the status' socket is to be.
+    case isOccupied(String)
     /// Another server is at work there.
     case inUse(String)
     /// No server is running.
@@ -121,6 +127,8 @@
       case .make(let path, let errno):
         "\(path): the folder for sockets cannot be made (\(ServeEvent.name(errno)))"
       case .noFolder(let path): "\(path) is no folder"
+      case .isOccupied(let path):
+        "\(path): a file that is no socket stands there; use another --socket-dir"
       case .inUse(let path): "\(path): another server is at work there; use another --socket-dir"
       case .noServer(let base):
         "no server is running with its sockets below \(base): say --socket-dir"

@@ -51,8 +51,11 @@ extension UserServer {
     }
     guard let channel else { return }
     serve(channel)
-    state.withLock { $0.connection = nil }
-    isFree.give()
+    state.withLock { state in
+      state.connection = nil
+      // Within the lock: given later, it would tell whoever waits for the next client to end.
+      isFree.give()
+    }
   }
 
   private func serve(_ channel: SocketChannel) {
