@@ -128,6 +128,8 @@
     /// - Parameters:
     ///   - byteCount: Its size.
     ///   - isFixed: Whether nobody can ever make it shorter or longer, whoever has it.
+    /// - Returns: Its descriptor.
+    /// - Throws: ``CallFailure``.
     package static func makeMemoryFile(
       _ byteCount: Int, isFixed: Bool = false
     ) throws(CallFailure) -> Int32 {

@@ -46,6 +46,7 @@ enum DMARPatch {
   private static func find(in memory: ServedMemory) -> [UInt64] {
     var found: [UInt64] = []
     var budget = limit
+    let deadline = ContinuousClock.now + patience
     for part in memory.all.reversed() where part.range.lowerBound < 1 << 32 {
       guard let file = part.file, part.isWritable else { continue }
       let start = part.range.lowerBound
@@ -59,8 +60,8 @@ enum DMARPatch {
         for data in OccupiedRanges(file.file.descriptor, bytes) {
           search(
             memory.memory, start + (data.lowerBound - file.offset),
-            start + (data.upperBound - file.offset), &found)
-          if found.count >= 8 { return found }
+            start + (data.upperBound - file.offset), until: deadline, &found)
+          if found.count >= 8 || ContinuousClock.now > deadline { return found }
         }
         end = low
       }
@@ -73,15 +74,19 @@ enum DMARPatch {
   private static let limit: UInt64 = 256 << 20
   /// How far below the highest table copies are looked for.
   private static let reach: UInt64 = 4 << 20
+  /// How long is looked: whoever accessed config space waits meanwhile, and a guest may fill its memory with
+  /// what looks like tables.
+  private static let patience: Duration = .milliseconds(500)
   private static let chunk: UInt64 = 1 << 16
 
   private static func search(
-    _ memory: GuestMemory, _ start: UInt64, _ end: UInt64, _ found: inout [UInt64]
+    _ memory: GuestMemory, _ start: UInt64, _ end: UInt64, until deadline: ContinuousClock.Instant,
+    _ found: inout [UInt64]
   ) {
     // Three more bytes, as a signature may begin at a chunk's last byte: tables are not aligned.
     var bytes = [UInt8](repeating: 0, count: Int(chunk) + 3)
     var place = start
-    while place < end {
+    while place < end, ContinuousClock.now < deadline {
       let count = Int(min(chunk, end - place))
       var span = bytes.mutableSpan
       var whole = span._mutatingExtracting(0..<count + 3)
