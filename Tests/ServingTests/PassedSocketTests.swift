@@ -56,10 +56,11 @@ struct PassedSocketTests {
       #expect(machine.read(0x7000, pasid: 9) == nil)
       try client.map(machine.mapping())
       client.disconnect()
-      while machine.device.peer != nil {}
+      // The server hears of it on its own thread, and then takes everything away.
+      while machine.device.peer != nil || !machine.device.reachableMemory.isEmpty { usleep(1000) }
       try machine.setConfig(6, 4, 2)
-      while machine.read(0x1000) != nil {}
-      #expect(machine.read(0x7000, pasid: 9) == nil && machine.device.reachableMemory.isEmpty)
+      #expect(machine.read(0x1000) == nil)
+      #expect(machine.read(0x7000, pasid: 9) == nil)
     }
   }
 }
