@@ -70,7 +70,7 @@ const uint32_t clinux_architecture = 0xC00000F3;
 
 /* Ranges as start, size, size of a page, and pages that were missing; a start of zero is a free place.
    Read in a signal handler. */
-enum { guard_places = 16384, guard_single_pages = 16 };
+enum { guard_places = 16384, guard_single_pages = 4 };
 static _Atomic uint64_t guarded[guard_places][4];
 static _Atomic uint64_t guard_hits;
 static struct sigaction guard_before;
