@@ -108,6 +108,7 @@ package final class ModelDevice: UserDevice {
     restart("its client is gone")
     mapped.withLock { $0 = [:] }
     memory?.removeAll()
+    for region in plain { region?.clear() }
   }
 
   package func map(_ mapping: UserMapping) throws(LinuxErrno) {

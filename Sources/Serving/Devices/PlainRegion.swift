@@ -44,6 +44,9 @@ final class PlainRegion: Sendable {
     return true
   }
 
+  /// Makes all of it zero, so that the next client finds nothing of the last one's.
+  func clear() { memory.clear() }
+
   private func isInside(_ offset: UInt64, _ count: Int) -> Bool {
     offset <= byteCount && UInt64(count) <= byteCount - offset
   }
