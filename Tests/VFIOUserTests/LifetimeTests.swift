@@ -69,14 +69,51 @@ struct LifetimeTests {
     _ = try served.client()
   }
 
-  @Test("who says nothing does not keep others out for ever")
-  func silent() throws {
-    let served = try Served(patience: (60_000, 30))
+  @Test(
+    "who agrees on no version does not keep others out for ever, whatever else is said",
+    arguments: [
+      [], [7], [UInt8](repeating: 0, count: 15),
+      // The start of a VERSION of 1 MiB; a reply to nothing.
+      hex("01000100 00001000 00000000 00000000 0000"),
+      hex("01000100 10000000 01000000 00000000"),
+    ] as [[UInt8]])
+  func silent(bytes: [UInt8]) throws {
+    let served = try Served(patience: (60_000, 500))
     let silent = try served.channel()
+    if !bytes.isEmpty { #expect(try silent.send(bytes.span, []) == bytes.count) }
     let client = try served.client()
-    #expect(served.events.endings == ["the client said nothing"])
+    #expect(served.events.endings == ["no version was agreed on in time"])
     #expect(client.end == nil)
     silent.shutDown()
+  }
+
+  @Test("who has agreed on a version may be silent for longer")
+  func patient() throws {
+    let served = try Served(patience: (60_000, 1000))
+    let client = try served.client()
+    Calls.pause(microseconds: 1_100_000)
+    #expect(try client.read(0, at: 0, count: 1) == [0])
+    #expect(served.events.endings.isEmpty)
+  }
+
+  @Test("a limit holds for all that is received before it is taken away")
+  func limit() throws {
+    let served = try Served()
+    let channel = try served.channel()
+    let version = Requester.message(
+      UserHeader(id: 7, command: .version, byteCount: 0), [0, 0, 0, 0])
+    _ = try channel.send(version.span, [])
+    var reader = MessageReader()
+    var files: [ReceivedFile] = []
+    channel.limitReceiving(milliseconds: 0)
+    do throws(MessageReader.Stop) {
+      _ = try reader.next(from: channel, files: &files)
+      Issue.record("a message came after the time")
+    } catch {
+      #expect(error.words == MessageReader.Stop.failed(.ETIMEDOUT).words)
+    }
+    channel.limitReceiving(milliseconds: nil)
+    #expect(try reader.next(from: channel, files: &files).id == 7)
   }
 
   @Test("an end takes the client's connection and the socket file, and the device hears of it")

@@ -77,6 +77,25 @@ struct MappingTests {
     try client.unmap(0x10000...0x1FFFF)
   }
 
+  @Test("one mapping more than is told in the version is refused, until another goes")
+  func limit() throws {
+    let served = try Served()
+    let client = try UserClient(path: served.path)
+    let told = try #require(try client.negotiate().capabilities.maximumMappings)
+    #expect(told == UInt64(UserMapping.limit))
+    func map(_ index: UInt64) throws {
+      try client.map(
+        UserMapping(
+          range: (index << 12)...(index << 12 | 0xFFF), isReadable: true, isWritable: true,
+          file: nil))
+    }
+    for index in 0..<told { try map(index) }
+    #expect(throws: LinuxErrno.ENOSPC) { try map(told) }
+    #expect(served.device.state.withLock { $0.mappings.count } == UserMapping.limit)
+    try client.unmap(0x5000...0x5FFF)
+    try map(told)
+  }
+
   @Test("an unmapping is answered with what was asked")
   func reply() throws {
     let served = try Served()

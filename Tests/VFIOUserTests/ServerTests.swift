@@ -19,7 +19,7 @@ struct ServerTests {
     #expect(agreed.major == 0 && agreed.minor == 2)
     #expect(agreed.capabilities.maximumDescriptors == 16)
     #expect(agreed.capabilities.maximumTransfer == 1 << 20)
-    #expect(agreed.capabilities.maximumMappings == 65_535)
+    #expect(agreed.capabilities.maximumMappings == UInt64(UserMapping.limit))
     #expect(agreed.capabilities.pageSizes == 4096)
     #expect(agreed.capabilities.canWriteMany == true)
     // What the device cannot do, or nobody offered, is not agreed on.

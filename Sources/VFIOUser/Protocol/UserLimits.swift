@@ -6,8 +6,6 @@ enum UserLimits {
   static let message = transfer + 4096
   /// Descriptors that one message may carry, as told in `max_msg_fds`.
   static let descriptors = 16
-  /// Mappings at a time, as told in `max_dma_maps`.
-  static let mappings = 65_535
   /// The smallest page of a mapping.
   static let pageSize: UInt64 = 4096
   /// Page sizes of dirty tracking.

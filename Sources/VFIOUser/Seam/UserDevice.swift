@@ -139,6 +139,12 @@ public struct UserDeviceInformation: Sendable {
 
 /// Memory of a client that a device may use (`VFIO_USER_DMA_MAP`).
 public struct UserMapping: Sendable {
+  /// How many a client may have at a time, as it is told in `max_dma_maps`.
+  ///
+  /// The next one is refused with `ENOSPC` and no device hears of it. Each holds a descriptor when it
+  /// came with one, and so much is kept of files that their owners may shorten.
+  public static let limit = 4096
+
   /// Addresses as the device uses them, both ends included; whole pages of 4,096 bytes.
   public var range: ClosedRange<UInt64>
   /// Whether the device may read.
@@ -211,11 +217,21 @@ public protocol UserMigration: AnyObject, Sendable {
   var migrationFlags: UInt64 { get }
   /// The state now, as `enum vfio_device_mig_state`.
   var state: UInt32 { get }
-  /// Goes to a state.
+  /// Goes to a state over one transition; the server goes longer ways step by step.
+  ///
+  /// - Parameter state: The state, as `enum vfio_device_mig_state`.
+  /// - Throws: The errno of the reply; then ``state`` says where the device is.
   func enter(_ state: UInt32) throws(LinuxErrno)
-  /// The next bytes of the device's state, at most so many; empty at its end.
+  /// Reads the next bytes of the device's state, while it is one that is read.
+  ///
+  /// - Parameter limit: How many bytes at most; at least one, and at most a transfer of 1,048,576.
+  /// - Returns: The bytes; none at the end of the state.
+  /// - Throws: The errno of the reply.
   func readState(_ limit: Int) throws(LinuxErrno) -> [UInt8]
-  /// Takes the next bytes of another device's state.
+  /// Takes the next bytes of another device's state, while this one's is one that is written.
+  ///
+  /// - Parameter bytes: The bytes; at most a transfer of 1,048,576.
+  /// - Throws: The errno of the reply, such as `EINVAL` for what no device's state is.
   func writeState(_ bytes: Span<UInt8>) throws(LinuxErrno)
   /// Whether the pages that the device writes can be tracked.
   var canTrackWrites: Bool { get }

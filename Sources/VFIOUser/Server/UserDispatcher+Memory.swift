@@ -35,7 +35,7 @@ extension UserDispatcher {
       else { throw Refusal(.EINVAL, "the offset is not one of a file's page") }
     }
     guard !mappings.overlaps(range) else { throw Refusal(.EEXIST, "it is mapped already") }
-    guard mappings.ranges.count < UserLimits.mappings else {
+    guard mappings.ranges.count < UserMapping.limit else {
       throw Refusal(.ENOSPC, "there are too many mappings")
     }
     do throws(LinuxErrno) {

@@ -43,7 +43,7 @@ extension UserDispatcher {
     var ours = UserCapabilities()
     ours.maximumDescriptors = UInt64(UserLimits.descriptors)
     ours.maximumTransfer = UInt64(UserLimits.transfer)
-    ours.maximumMappings = UInt64(UserLimits.mappings)
+    ours.maximumMappings = UInt64(UserMapping.limit)
     ours.pageSizes = UserLimits.pageSize
     if offered.canWriteMany == true { ours.canWriteMany = true }
     if offered.migrationPageSize != nil, device.migration != nil {

@@ -67,9 +67,8 @@ extension UserServer {
     }
     requester.adoptThread()
     let dispatcher = UserDispatcher(device, requester: requester, observe: observe)
-    let reason =
-      channel.waitForBytes(milliseconds: patience.version)
-      ? Self.run(channel, dispatcher) : "the client said nothing"
+    channel.limitReceiving(milliseconds: patience.version)
+    let reason = Self.run(channel, dispatcher) { channel.limitReceiving(milliseconds: nil) }
     let wasClient = dispatcher.hasVersion
     channel.shutDown()
     requester.table.close()
@@ -79,8 +78,17 @@ extension UserServer {
     if wasClient || reason != MessageReader.Stop.end.words { observe(.disconnected(reason)) }
   }
 
-  /// Handles messages until the connection is to end; answers why.
-  static func run(_ channel: any Channel, _ dispatcher: UserDispatcher) -> String {
+  /// Handles messages until the connection is to end.
+  ///
+  /// - Parameters:
+  ///   - channel: Where they come from.
+  ///   - dispatcher: Who answers them.
+  ///   - onVersion: Called once, when a version was agreed on.
+  /// - Returns: Why it is to end.
+  static func run(
+    _ channel: any Channel, _ dispatcher: UserDispatcher, onVersion: () -> Void = {}
+  ) -> String {
+    var isNew = true
     var reader = MessageReader()
     var files: [ReceivedFile] = []
     while true {
@@ -88,12 +96,17 @@ extension UserServer {
       do throws(MessageReader.Stop) {
         header = try reader.next(from: channel, files: &files)
       } catch {
+        if isNew, case .failed(.ETIMEDOUT) = error { return "no version was agreed on in time" }
         return error.words
       }
       if header.type == 1 {
         dispatcher.take(header, &reader, files)
       } else if case .disconnect(let why) = dispatcher.handle(header, reader.payload, files) {
         return why
+      }
+      if isNew, dispatcher.hasVersion {
+        isNew = false
+        onVersion()
       }
       if !files.isEmpty { files.removeAll() }
     }

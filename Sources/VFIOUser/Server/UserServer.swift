@@ -37,7 +37,7 @@ public final class UserServer: Sendable {
   let device: any UserDevice
   let observer: (any UserServerObserver)?
   let replyMilliseconds: Int64
-  /// How long a client waits for another to end, and for its first message to come.
+  /// How long a client waits for another to end, and for a version to be agreed on.
   let patience: (turn: Int64, version: Int64)
   let state = Mutex(State())
   /// Given when a client is gone.

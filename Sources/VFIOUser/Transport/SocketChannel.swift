@@ -12,6 +12,10 @@ final class SocketChannel: Channel {
   /// Room for bytes that the peer has not taken; Linux allows what it allows.
   private static let roomBytes: Int32 = 1 << 20
 
+  /// When nothing is received any more; `nil` for never.
+  private let end = Mutex<ContinuousClock.Instant?>(nil)
+  private let hasEnd = Atomic(false)
+
   /// Whether ``sendPatiently(_:_:_:)`` has prepared the socket.
   private let isPrepared = Atomic(false)
 
@@ -42,6 +46,12 @@ final class SocketChannel: Channel {
   private func receive(
     _ count: Int?, _ buffer: inout [UInt8], _ offset: Int, _ files: inout [ReceivedFile]
   ) throws(LinuxErrno) -> (byteCount: Int, isCut: Bool) {
+    var count = count
+    if hasEnd.load(ordering: .relaxed), let end = end.withLock({ $0 }) {
+      try waitForBytes(until: end)
+      // Only what is there: the rest may never come.
+      count = nil
+    }
     // Empty arrays own no memory; one is made only when descriptors come.
     var descriptors: [Int32] = []
     do throws(CallFailure) {
@@ -89,14 +99,29 @@ final class SocketChannel: Channel {
     return events.map { $0 != 0 } ?? true
   }
 
-  /// Waits until there is something to receive, or the end.
+  /// Limits how long everything together takes that is received from now on.
   ///
-  /// - Parameter milliseconds: How long at most.
-  /// - Returns: Whether there is.
-  func waitForBytes(milliseconds: Int64) -> Bool {
+  /// What is received later fails with `ETIMEDOUT`, however much is there.
+  ///
+  /// - Parameter milliseconds: How long; `nil` for no limit any more.
+  func limitReceiving(milliseconds: Int64?) {
+    end.withLock { $0 = milliseconds.map { ContinuousClock.now + .milliseconds($0) } }
+    hasEnd.store(milliseconds != nil, ordering: .relaxed)
+  }
+
+  /// Waits until there is something to receive, or the end of the stream.
+  private func waitForBytes(until end: ContinuousClock.Instant) throws(LinuxErrno) {
     let canBeRead: Int16 = 1
-    let events = try? Calls.wait(socket.descriptor, for: canBeRead, milliseconds: milliseconds)
-    return events.map { $0 != 0 } ?? true
+    let left = ContinuousClock.now.duration(to: end).components
+    let milliseconds = left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000
+    guard milliseconds > 0 else { throw .ETIMEDOUT }
+    do throws(CallFailure) {
+      let events = try Calls.wait(
+        socket.descriptor, for: canBeRead, milliseconds: milliseconds)
+      if events == 0 { throw CallFailure(errno: LinuxErrno.ETIMEDOUT.rawValue) }
+    } catch {
+      throw LinuxErrno(rawValue: error.errno)
+    }
   }
 
   func shutDown() { Calls.shutDown(socket.descriptor) }
