@@ -127,6 +127,28 @@ struct HostileTests {
     #expect(served.device.state.withLock { $0.mappings }.isEmpty)
   }
 
+  @Test(
+    "a message with more descriptors than were agreed on is refused, and the connection goes on",
+    arguments: [(1, nil), (16, "a mapping has one descriptor")]
+      + [17, 64].map { ($0, "more descriptors than were agreed on") } as [(Int, String?)])
+  func descriptors(count: Int, why: String?) throws {
+    let served = try served()
+    let client = try served.client()
+    let file = try memoryFile()
+    let map = hex("20000000 03000000 0000000000000000 0000100000000000 0010000000000000")
+    let files = [ReceivedFile](repeating: file, count: count)
+    if let why {
+      #expect(throws: LinuxErrno.EINVAL) { try client.ask(.mapDMA, map, files: files) }
+      #expect(
+        served.events.all.last == .refused(message: "DMA_MAP", why: why, errno: 22))
+      #expect(eventually { (try? openDescriptors(of: file)) == 1 })
+    } else {
+      _ = try client.ask(.mapDMA, map, files: files)
+      #expect(try openDescriptors(of: file) == 2)
+    }
+    #expect(try client.read(0, at: 0, count: 1) == [0])
+  }
+
   @Test("descriptors that nobody wants are closed", arguments: 0..<16)
   func unwanted(index: Int) throws {
     let served = try served()

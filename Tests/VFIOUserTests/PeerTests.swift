@@ -173,6 +173,55 @@ struct PeerTests {
     thread.stop()
   }
 
+  @Test(
+    "no write comes behind the answer to what shut the device's gate", arguments: [true, false])
+  func gate(isPosted: Bool) throws {
+    let served = try Served()
+    let memory = SampleMemory()
+    let client = try served.client(memory)
+    let peer = try #require(served.device.peer)
+    let isOpen = Mutex(false)
+    served.device.state.withLock { state in
+      state.atLastByte = { isOpen.withLock { $0 = false } }
+    }
+    for _ in 0..<30 {
+      isOpen.withLock { $0 = true }
+      let before = memory.writes.withLock { $0.count }
+      let ending = Mutex<LinuxErrno?>(nil)
+      let thread = ServiceThread {
+        let bytes: [UInt8] = [1, 2, 3, 4]
+        do throws(LinuxErrno) {
+          if isPosted {
+            // Refused when the client is behind, too.
+            let isTaken = peer.post(0, bytes.span, while: { isOpen.withLock { $0 } })
+            if !isTaken, !isOpen.withLock({ $0 }) { throw .EPERM }
+          } else {
+            try peer.write(0, bytes.span, while: { isOpen.withLock { $0 } })
+          }
+          return true
+        } catch {
+          ending.withLock { $0 = error }
+          return false
+        }
+      }
+      thread.poke()
+      #expect(eventually { memory.writes.withLock { $0.count } > before })
+      _ = try client.read(0, at: 4095, count: 1)
+      let after = memory.writes.withLock { $0.count }
+      #expect(eventually { ending.withLock { $0 } == .EPERM })
+      thread.stop()
+      // Answers are in order, so whatever came before this one is there.
+      _ = try client.read(0, at: 0, count: 1)
+      #expect(memory.writes.withLock { $0.count } == after)
+    }
+    var bytes: [UInt8] = [0]
+    #expect(throws: LinuxErrno.EPERM) {
+      var span = bytes.mutableSpan
+      try peer.read(0, into: &span, while: { false })
+    }
+    #expect(client.end == nil)
+  }
+
   @Test("whoever waits wakes when the client is gone")
   func disconnection() throws {
     let served = try Served(replyMilliseconds: 60_000)

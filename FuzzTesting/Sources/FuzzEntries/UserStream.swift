@@ -9,7 +9,8 @@ import Synchronization
 /// An operation is a byte: bits 1:0 say which, 7:2 are its detail.
 /// - 0: as many bytes as the detail says, as they are
 /// - 1: a message: bits 3:2 whose flags (none, no reply, reply, reply with error), bits 7:4
-///   descriptors; then its number, command, count of payload bytes, and these
+///   descriptors, 15 for 17, one more than a message may have; then its number, command, count of
+///   payload bytes, and these
 /// - 2: the device does something when the stream comes here: bits 3:2 a posted write, a read (which
 ///   fails on this thread), a write of tracked memory; a byte says which address
 /// - 3: a message whose fields are words: as 1, but each token of the payload is a word of 32 bits,
@@ -101,7 +102,10 @@ final class UserStream: Channel {
     var header = UserHeader(id: id, command: command, byteCount: 0)
     header.flags = flags[Int(detail & 3)]
     header.error = header.hasError ? 5 : 0
-    add(Requester.message(header, payload), files: Int(detail >> 2))
+    let files = Int(detail >> 2)
+    add(
+      Requester.message(header, payload),
+      files: files == 15 ? UserLimits.descriptors + 1 : files)
   }
 
   private func add(_ bytes: [UInt8], files: Int = 0) {

@@ -15,7 +15,7 @@ final class UserDispatcher {
 
   let device: any UserDevice
   let information: UserDeviceInformation
-  let peer: SessionPeer
+  let peer: ConnectionPeer
   let observe: @Sendable (UserServerEvent) -> Void
   var mappings = MappingTable()
   var hasVersion = false
@@ -33,7 +33,7 @@ final class UserDispatcher {
   ) {
     self.device = device
     information = device.information
-    peer = SessionPeer(requester)
+    peer = ConnectionPeer(requester)
     self.observe = observe
   }
 
@@ -146,6 +146,10 @@ final class UserDispatcher {
     _ header: UserHeader, _ payload: Span<UInt8>, _ files: [ReceivedFile]
   ) throws(Refusal) -> Int {
     let command = header.command
+    // The specification names no answer; to a message that breaks what was agreed on it is EINVAL.
+    guard files.count <= UserLimits.descriptors else {
+      throw Refusal(.EINVAL, "more descriptors than were agreed on")
+    }
     if !files.isEmpty, command != .mapDMA, command != .setInterrupts {
       throw Refusal(.EINVAL, "descriptors come with a message that wants none")
     }

@@ -14,7 +14,7 @@ struct MessageReader: ~Copyable {
     case cutShort
     /// A header states a size that no message has.
     case size(UInt32)
-    /// More descriptors came than a message may carry.
+    /// Far more descriptors came than a message may carry, or more than one receive takes.
     case descriptors
     /// The stream failed.
     case failed(LinuxErrno)
@@ -132,6 +132,7 @@ struct MessageReader: ~Copyable {
     end += result.byteCount
     guard !files.isEmpty || result.isCut else { return }
     for file in files { waiting.append((position + UInt64(end - first), file)) }
+    // Those of several messages may wait; who takes a message counts its own.
     guard !result.isCut, waiting.count <= 4 * UserLimits.descriptors else { throw .descriptors }
   }
 

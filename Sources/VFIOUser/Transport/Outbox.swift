@@ -24,6 +24,16 @@ final class Outbox: Sendable {
     case patient
   }
 
+  /// What became of a message.
+  enum Outcome: Sendable {
+    /// It went, or waits here.
+    case sent
+    /// The connection is over, or the box is full.
+    case refused
+    /// It was not to go any more.
+    case shut
+  }
+
   private struct Waiting {
     var bytes: [UInt8]
     var first: Int
@@ -37,14 +47,31 @@ final class Outbox: Sendable {
     var byteCount = 0
     /// Whether a patient thread is sending the rest of a message that has begun.
     var isSending = false
+    /// Whether a thread waits for it to be done.
+    var isAwaited = false
     var isClosed = false
 
     var isEmpty: Bool { gone == waiting.count }
+
+    /// The first message that waits went as a whole.
+    ///
+    /// Its bytes end now, for a box that the peer never quite empties would keep them for ever; its
+    /// place ends with many others.
+    mutating func dropFirst() {
+      waiting[gone].bytes = []
+      waiting[gone].files = []
+      gone += 1
+      guard gone > 64, gone >= waiting.count / 2 else { return }
+      waiting.removeFirst(gone)
+      gone = 0
+    }
   }
 
   private let channel: any Channel
   private let state = Mutex(State())
   private let sender = Mutex<ServiceThread?>(nil)
+  /// Given when a patient thread is done and another waits for that.
+  private let isDone = TimedSignal()
 
   /// Makes the way out of a channel.
   init(_ channel: any Channel) { self.channel = channel }
@@ -60,10 +87,27 @@ final class Outbox: Sendable {
   func send(
     _ bytes: Span<UInt8>, _ tail: Span<UInt8> = Span(), _ files: [ReceivedFile] = [],
     _ urgency: Urgency = .reply
-  ) -> Bool {
+  ) -> Bool { send(bytes, tail, files, urgency, while: { true }) == .sent }
+
+  /// Sends a message, or keeps it for later, unless it is not to go any more.
+  ///
+  /// What is put in after `isOpen` has begun to answer differently goes behind all that it let through.
+  ///
+  /// - Parameters:
+  ///   - bytes: The message, or its first part with at least the header.
+  ///   - tail: The rest of it.
+  ///   - files: Descriptors that go with it.
+  ///   - urgency: What becomes of it when it does not go at once.
+  ///   - isOpen: Asked with the box locked: it must not wait, nor put anything in.
+  /// - Returns: What became of it.
+  func send(
+    _ bytes: Span<UInt8>, _ tail: Span<UInt8>, _ files: [ReceivedFile], _ urgency: Urgency,
+    while isOpen: () -> Bool
+  ) -> Outcome {
     var sent = 0
     let begin = state.withLock { state -> Begin in
       guard !state.isClosed else { return .refused }
+      guard isOpen() else { return .shut }
       let byteCount = bytes.count + tail.count
       if state.isEmpty, !state.isSending {
         if urgency == .patient, byteCount >= Self.large {
@@ -94,12 +138,13 @@ final class Outbox: Sendable {
       return .later
     }
     switch begin {
-    case .done: return true
-    case .refused: return false
+    case .done: return .sent
+    case .refused: return .refused
+    case .shut: return .shut
     case .later:
       pokeSender()
-      return true
-    case .partly: return finish(bytes, tail, sent, files)
+      return .sent
+    case .partly: return finish(bytes, tail, sent, files) ? .sent : .refused
     }
   }
 
@@ -107,6 +152,7 @@ final class Outbox: Sendable {
   private enum Begin {
     case done
     case refused
+    case shut
     case later
     case partly
   }
@@ -142,6 +188,7 @@ final class Outbox: Sendable {
     }
     state.withLock { state in
       state.isSending = false
+      if state.isAwaited { isDone.give() }
       guard !state.isClosed, sent < bytes.count + tail.count else { return }
       // The peer takes nothing: the rest goes some time, before all that came later.
       let (first, second) = Self.rest(bytes, tail, sent)
@@ -154,11 +201,29 @@ final class Outbox: Sendable {
     return true
   }
 
-  /// Waits until not much waits any more, or the connection is over.
+  /// Waits until not much waits any more, or the connection is over; for one thread.
   func waitUntilLow() {
-    while state.withLock({ !$0.isClosed && $0.byteCount > Self.limit / 2 }) {
-      _ = channel.waitForRoom(milliseconds: 100)
-      sendWaiting()
+    while true {
+      let (isLow, isSending) = state.withLock { state in
+        let isLow = state.isClosed || state.byteCount <= Self.limit / 2
+        state.isAwaited = !isLow && state.isSending
+        return (isLow, state.isSending)
+      }
+      if isLow { return }
+      if isSending {
+        // Room in the socket is that thread's.
+        _ = isDone.take(milliseconds: 100)
+      } else {
+        _ = channel.waitForRoom(milliseconds: 100)
+        sendWaiting()
+      }
+    }
+  }
+
+  /// What is held of messages that wait or went: how many places and bytes.
+  var held: (places: Int, byteCount: Int) {
+    state.withLock { state in
+      (state.waiting.count, state.waiting.reduce(0) { $0 + $1.bytes.count })
     }
   }
 
@@ -174,6 +239,7 @@ final class Outbox: Sendable {
 
   private func close(_ state: inout State) {
     state.isClosed = true
+    if state.isAwaited { isDone.give() }
     state.waiting = []
     state.gone = 0
     state.byteCount = 0
@@ -211,7 +277,7 @@ final class Outbox: Sendable {
         }
         state.byteCount -= sent
         if message.first + sent == message.bytes.count {
-          state.gone += 1
+          state.dropFirst()
         } else {
           state.waiting[state.gone].first += sent
           state.waiting[state.gone].files = []

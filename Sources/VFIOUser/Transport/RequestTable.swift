@@ -159,7 +159,9 @@ final class RequestTable: Sendable {
   private static func copy(
     _ header: UserHeader, _ payload: Span<UInt8>, _ files: [ReceivedFile]
   ) -> Reply {
-    Reply(
+    // That to a write says nothing but what was asked.
+    let payload = header.command == .writeDMA ? Span() : payload
+    return Reply(
       header: header, files: files, buffer: [UInt8](copying: payload), place: 0..<payload.count)
   }
 

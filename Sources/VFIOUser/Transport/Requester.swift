@@ -40,13 +40,49 @@ final class Requester: Sendable {
     _ command: UserCommand, _ payload: [UInt8], _ tail: Span<UInt8> = Span(),
     files: [ReceivedFile] = []
   ) throws(LinuxErrno) -> RequestTable.Reply {
-    guard !isOnOwnThread else { throw .EDEADLOCK }
-    guard let request = table.begin(command) else { throw .EIO }
+    let request = try begin(command)
     let message = Self.message(
       UserHeader(id: request.id, command: command, byteCount: 0), payload, andMore: tail.count)
-    guard outbox.send(message.span, tail, files, .patient) else {
+    return try settle(
+      command, request, outbox.send(message.span, tail, files, .patient) ? .sent : .refused)
+  }
+
+  /// Sends a request about the peer's memory and waits for its answer.
+  ///
+  /// - Parameters:
+  ///   - command: What is asked.
+  ///   - address: Where the first byte is.
+  ///   - byteCount: How many bytes it is about.
+  ///   - tail: The bytes, when the peer is to write them.
+  ///   - isOpen: Asked last before the request has its place among all that is sent.
+  /// - Returns: The answer, which tells of no error.
+  /// - Throws: As ``ask(_:_:_:files:)``; `EPERM` when it was not open.
+  func ask(
+    _ command: UserCommand, at address: UInt64, byteCount: Int, _ tail: Span<UInt8> = Span(),
+    while isOpen: () -> Bool
+  ) throws(LinuxErrno) -> RequestTable.Reply {
+    let request = try begin(command)
+    let message = MemoryMessage(request.id, command, address, byteCount, tail.count)
+    return try settle(
+      command, request, outbox.send(message.span, tail, [], .patient, while: isOpen))
+  }
+
+  private func begin(
+    _ command: UserCommand
+  ) throws(LinuxErrno) -> (id: UInt16, slot: RequestTable.Slot) {
+    guard !isOnOwnThread else { throw .EDEADLOCK }
+    guard let request = table.begin(command) else { throw .EIO }
+    return request
+  }
+
+  /// Waits for the answer to a request that was sent, or forgets one that was not.
+  private func settle(
+    _ command: UserCommand, _ request: (id: UInt16, slot: RequestTable.Slot),
+    _ outcome: Outbox.Outcome
+  ) throws(LinuxErrno) -> RequestTable.Reply {
+    guard outcome == .sent else {
       table.cancel(request.id)
-      throw .EIO
+      throw outcome == .shut ? .EPERM : .EIO
     }
     guard let reply = table.wait(request, milliseconds: milliseconds) else {
       if !table.isOver { onTimeout(command) }
@@ -59,18 +95,17 @@ final class Requester: Sendable {
     return reply
   }
 
-  /// Sends a request whose answer nobody waits for.
+  /// Sends a request to write the peer's memory, whose answer nobody waits for.
   ///
   /// - Parameters:
-  ///   - command: What is asked.
-  ///   - payload: The bytes behind the header.
-  ///   - tail: More of them.
+  ///   - address: Where the first byte goes.
+  ///   - bytes: The bytes.
+  ///   - isOpen: Asked last before the request has its place among all that is sent.
   /// - Returns: Whether it goes.
-  func post(_ command: UserCommand, _ payload: [UInt8], _ tail: Span<UInt8>) -> Bool {
-    guard let id = table.post(command) else { return false }
-    let message = Self.message(
-      UserHeader(id: id, command: command, byteCount: 0), payload, andMore: tail.count)
-    guard outbox.send(message.span, tail, [], .posted) else {
+  func post(_ address: UInt64, _ bytes: Span<UInt8>, while isOpen: () -> Bool) -> Bool {
+    guard let id = table.post(.writeDMA) else { return false }
+    let message = MemoryMessage(id, .writeDMA, address, bytes.count, bytes.count)
+    guard outbox.send(message.span, bytes, [], .posted, while: isOpen) == .sent else {
       table.cancel(id)
       return false
     }

@@ -4,7 +4,7 @@ import Hardware
 import Synchronization
 
 /// A device's way to the memory of the client that is connected.
-final class SessionPeer: UserPeer {
+final class ConnectionPeer: UserPeer {
   /// Bytes that a posted write may have.
   static let postLimit = 4096
 
@@ -15,15 +15,26 @@ final class SessionPeer: UserPeer {
   init(_ requester: Requester) { self.requester = requester }
 
   func post(_ address: UInt64, _ bytes: Span<UInt8>) -> Bool {
+    post(address, bytes, while: { true })
+  }
+
+  func post(_ address: UInt64, _ bytes: Span<UInt8>, while isOpen: () -> Bool) -> Bool {
     guard bytes.count <= Self.postLimit else { return false }
-    return requester.post(.writeDMA, Self.place(address, bytes.count), bytes)
+    return requester.post(address, bytes, while: isOpen)
   }
 
   func read(_ address: UInt64, into buffer: inout MutableSpan<UInt8>) throws(LinuxErrno) {
+    try read(address, into: &buffer, while: { true })
+  }
+
+  func read(
+    _ address: UInt64, into buffer: inout MutableSpan<UInt8>, while isOpen: () -> Bool
+  ) throws(LinuxErrno) {
     var done = 0
     while done < buffer.count {
       let count = min(buffer.count - done, transferLimit.load(ordering: .relaxed))
-      var reply = try requester.ask(.readDMA, Self.place(address &+ UInt64(done), count))
+      var reply = try requester.ask(
+        .readDMA, at: address &+ UInt64(done), byteCount: count, while: isOpen)
       defer { requester.table.recycle(&reply) }
       let payload = reply.payload
       guard payload.count == 16 + count,
@@ -36,22 +47,19 @@ final class SessionPeer: UserPeer {
   }
 
   func write(_ address: UInt64, _ bytes: Span<UInt8>) throws(LinuxErrno) {
+    try write(address, bytes, while: { true })
+  }
+
+  func write(
+    _ address: UInt64, _ bytes: Span<UInt8>, while isOpen: () -> Bool
+  ) throws(LinuxErrno) {
     var done = 0
     while done < bytes.count {
       let count = min(bytes.count - done, transferLimit.load(ordering: .relaxed))
       _ = try requester.ask(
-        .writeDMA, Self.place(address &+ UInt64(done), count),
-        bytes.extracting(done..<(done + count)))
+        .writeDMA, at: address &+ UInt64(done), byteCount: count,
+        bytes.extracting(done..<(done + count)), while: isOpen)
       done += count
     }
-  }
-
-  /// The fixed part of a message about memory.
-  private static func place(_ address: UInt64, _ count: Int) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: 16)
-    var span = bytes.mutableSpan
-    span.storeLittle(address, at: 0)
-    span.storeLittle(UInt64(count), at: 8)
-    return bytes
   }
 }
