@@ -49,7 +49,7 @@ extension ServedPort {
       if case .outside(let place) = obstacle, let peer {
         let step = min(total - done, Int(4096 - place.rawValue & 0xFFF))
         var piece = buffer._mutatingExtracting(done..<done + step)
-        if (try? peer.read(place.rawValue, into: &piece)) != nil {
+        if (try? peer.read(place.rawValue, into: &piece, while: { mayRequest(requester) })) != nil {
           done += step
           guard done < total else {
             return .done
@@ -91,7 +91,8 @@ extension ServedPort {
       let next = IOVA(address.rawValue &+ UInt64(done))
       if let place = Self.busAddress(obstacle, next), let peer {
         let step = min(total - done, Int(4096 - place & 0xFFF))
-        if (try? peer.write(place, buffer.extracting(done..<done + step))) != nil {
+        let part = buffer.extracting(done..<done + step)
+        if (try? peer.write(place, part, while: { mayRequest(requester) })) != nil {
           done += step
           guard done < total else {
             return .done
@@ -191,13 +192,17 @@ extension ServedPort {
   ) -> Result? {
     endpoint.withRequests(requester.pasid, reportsFaults: !requester.usesATS) { requests in
       // Inside the transaction, so that a drain waits for whoever was let through.
-      let gate = gate.load(ordering: .sequentiallyConsistent)
-      let controls = FunctionControls(rawValue: UInt8(truncatingIfNeeded: gate))
-      guard gate >> 8 == requester.epoch, controls.contains(.busMaster),
-        requester.pasid == nil || controls.contains(.pasid)
-      else { return nil }
+      guard mayRequest(requester) else { return nil }
       return body(&requests)
     }
+  }
+
+  /// Whether the function may make a request that began in its requester's epoch.
+  private func mayRequest(_ requester: DMARequester) -> Bool {
+    let gate = gate.load(ordering: .sequentiallyConsistent)
+    let controls = FunctionControls(rawValue: UInt8(truncatingIfNeeded: gate))
+    return gate >> 8 == requester.epoch && controls.contains(.busMaster)
+      && (requester.pasid == nil || controls.contains(.pasid))
   }
 
   /// An address that messages reach: memory without a descriptor, or where interrupts are sent.
