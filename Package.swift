@@ -97,7 +97,7 @@ let package = Package(
       name: "Serving",
       dependencies: [
         "DeviceModels", "Hardware", "HostABI", "HostSystem", "IOMMU", "IOMMUClient", "LogText",
-        "PCIe", "Passthrough", "Placement", "VFIOUser", "VirtualIOMMU",
+        "PCIe", "Passthrough", "VFIOUser", "VirtualIOMMU",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),

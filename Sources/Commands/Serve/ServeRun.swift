@@ -75,6 +75,8 @@
         }
       }
       defer { withExtendedLifetime(hasty) {} }
+      // Each mapping of a client holds one.
+      OtherProcess.raiseOwnDescriptorLimit()
       let directory = try SocketDirectory(folder)
       defer { directory.remove() }
       var options = options
