@@ -137,6 +137,20 @@ struct MachineTests {
     #expect(try guest.load(4, 0x90, 0, guest.device) & 3 == 0)
   }
 
+  @Test("a machine that is stopped goes with all it has")
+  func end() throws {
+    weak var device: ModelDevice?
+    weak var unit: VTdUnit?
+    do {
+      let guest = try ServedGuest()
+      try guest.turnOn()
+      try guest.enable(pasids: [5])
+      (device, unit) = (guest.device, guest.function.unit)
+      #expect(device != nil && unit != nil)
+    }
+    #expect(device == nil && unit == nil)
+  }
+
   @Test("the unit's function hides once its registers were read, until it is reset")
   func hiding() throws {
     let guest = try ServedGuest()

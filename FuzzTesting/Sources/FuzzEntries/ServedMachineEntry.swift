@@ -30,6 +30,7 @@ enum ServedMachineEntry {
 private final class FuzzedMachine {
   private static let byteCount = 2 << 20
   private static let given: UInt64 = 0x1C_0000
+  private let machine: ServedMachine
   private let device: ModelDevice
   private let function: UnitFunction
   private let memory: AnonymousMemory
@@ -50,6 +51,7 @@ private final class FuzzedMachine {
       let descriptor = try? Calls.makeMemoryFile(Self.byteCount),
       let memory = try? AnonymousMemory(mapping: descriptor, byteCount: Self.byteCount)
     else { return nil }
+    self.machine = machine
     self.device = device
     self.function = function
     self.memory = memory
@@ -62,6 +64,8 @@ private final class FuzzedMachine {
       try? served.map(mapping(0..<Self.given))
     }
   }
+
+  deinit { machine.stop() }
 
   private var functions: [any UserDevice] { [device, function] }
 

@@ -34,6 +34,7 @@ package final class ServedMachine: ServingMachine {
   private let table: (path: String, bytes: [UInt8])?
   /// The table's file, once it is there.
   private let tableFile = Mutex<FileIdentity?>(nil)
+  private let routes: MessageRoutes
   private let begun = ContinuousClock.now
 
   /// Makes the machine; nothing listens yet.
@@ -50,6 +51,7 @@ package final class ServedMachine: ServingMachine {
     let configuration = try options.unitConfiguration()
     let shared = configuration.map { _ in ServedMemory() }
     let routes = MessageRoutes(of: places.unit?.name ?? "iommu", trace: trace)
+    self.routes = routes
     var vtd: VTdUnit?
     if let configuration, let shared {
       vtd = VTdUnit(configuration, memory: shared.memory, interrupts: routes)
@@ -210,7 +212,9 @@ package final class ServedMachine: ServingMachine {
     for served in all {
       served.model?.stop()
       served.passed?.end()
+      if served.model != nil { unit?.function.unit.remove(served.slot.requester) }
     }
+    routes.end()
     // Only our own.
     let file = tableFile.withLock { $0.take() }
     if let table, let file,

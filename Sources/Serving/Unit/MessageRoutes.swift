@@ -56,6 +56,9 @@ package final class MessageRoutes: MessageInterrupts {
     }
   }
 
+  /// Lets go of everybody: units and the functions that carry their messages hold each other.
+  func end() { state.withLock { $0 = State() } }
+
   /// The unit is as at first, so nothing of before is to be sent.
   func forget() { state.withLock { $0.waiting = [] } }
 

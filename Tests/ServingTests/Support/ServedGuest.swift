@@ -123,7 +123,7 @@ final class ServedGuest {
     device.start()
   }
 
-  deinit { device.stop() }
+  deinit { machine.stop() }
 
   func mapping(_ start: UInt64 = 0) -> UserMapping {
     UserMapping(
