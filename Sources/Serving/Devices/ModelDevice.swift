@@ -164,7 +164,6 @@ package final class ModelDevice: UserDevice {
     } else {
       guard (0..<6).contains(region), regions[region] != nil else { throw .EINVAL }
       counts.add(1, to: .registerWrites)
-      port.beginWrite()
       if bytes.count == 64, offset & 63 == 0 {
         var words = SIMD8<UInt64>.zero
         for index in 0..<8 { words[index] = bytes.little(at: index * 8) ?? 0 }
@@ -175,7 +174,6 @@ package final class ModelDevice: UserDevice {
             bytes.value(count, at: place), count, at: offset &+ UInt64(place), of: region)
         }
       }
-      port.finishWrite()
     }
   }
 

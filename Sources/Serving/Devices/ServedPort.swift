@@ -21,17 +21,8 @@ final class ServedPort: DevicePort, MessageCarrier {
 
   let peer = Mutex<(any UserPeer)?>(nil)
   private let thread = Mutex<ServiceThread?>(nil)
-  private let model = Mutex<(any DeviceModel)?>(nil)
-  private let isServing = Atomic(false)
-  private let held = Mutex(Held())
   /// ``FunctionControls``, and the epoch above them, so that a request sees both of one moment.
   let gate = Atomic<UInt64>(0)
-
-  /// Work that a writer wants to do itself.
-  private struct Held: Sendable {
-    var writers = 0
-    var wasWoken = false
-  }
 
   init(
     _ name: String, _ endpoint: VTdEndpoint, memory: GuestMemory, _ interrupts: ServedInterrupts,
@@ -49,21 +40,14 @@ final class ServedPort: DevicePort, MessageCarrier {
 
   /// Starts the thread that serves a model.
   func start(_ model: any DeviceModel) {
-    self.model.withLock { $0 = model }
-    let new = ServiceThread { [self] in
-      isServing.store(true, ordering: .relaxed)
-      defer { isServing.store(false, ordering: .relaxed) }
-      return model.serve()
-    }
+    let new = ServiceThread { model.serve() }
     thread.withLock { $0 = new }
+    // It may have been woken before there was a thread.
     new.poke()
   }
 
   /// Ends the thread; returns when nothing of the model is at work.
-  func stop() {
-    model.withLock { $0 = nil }
-    thread.withLock { $0.take() }?.stop()
-  }
+  func stop() { thread.withLock { $0.take() }?.stop() }
 
   /// The client, for what cannot be reached otherwise.
   func connect(_ peer: (any UserPeer)?) { self.peer.withLock { $0 = peer } }
@@ -118,15 +102,9 @@ final class ServedPort: DevicePort, MessageCarrier {
     return true
   }
 
-  func wake() {
-    let isHeld = held.withLock { held in
-      if held.writers > 0 { held.wasWoken = true }
-      return held.writers > 0
-    }
-    if !isHeld { poke() }
-  }
-
-  private func poke() { thread.withLock { $0 }?.poke() }
+  /// The work is never done by who writes a register: it may need an answer of the client, which waits
+  /// for that very write.
+  func wake() { thread.withLock { $0 }?.poke() }
 
   /// Writes a message of somebody else's interrupt over this function's client.
   ///
@@ -139,23 +117,5 @@ final class ServedPort: DevicePort, MessageCarrier {
     var span = bytes.mutableSpan
     span.storeLittle(data, at: 0)
     return peer.post(address, bytes.span)
-  }
-
-  // MARK: Work by the thread that writes
-
-  /// A write to the device follows, and then ``finishWrite()``.
-  func beginWrite() { held.withLock { $0.writers += 1 } }
-
-  /// The write is over: what it gave the device goes to its thread.
-  ///
-  /// Never done here: the work may need an answer of the client, which waits for this very write.
-  func finishWrite() {
-    let isDue = held.withLock { held in
-      held.writers -= 1
-      guard held.writers == 0 else { return false }
-      defer { held.wasWoken = false }
-      return held.wasWoken
-    }
-    if isDue { poke() }
   }
 }
