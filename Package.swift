@@ -123,7 +123,7 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(name: "passage", dependencies: ["Commands"], swiftSettings: settings),
     .target(
-      name: "TestSupport", dependencies: ["PCIe"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["HostSystem", "PCIe"], path: "Tests/TestSupport",
       swiftSettings: settings),
     // A guest's driver of a VT-d unit, for tests of what stands behind one.
     .target(

@@ -1,4 +1,3 @@
-import Dispatch
 import Hardware
 import HostSystem
 import IOMMU
@@ -19,7 +18,7 @@ struct ConcurrencyTests {
     let isDone = Atomic(false)
     let wrong = Atomic(0)
     let reads = Atomic(0)
-    DispatchQueue.concurrentPerform(iterations: 4) { thread in
+    onThreads(4) { thread in
       var random = SplitMix64(seed: UInt64(thread))
       if thread == 0 {
         for round in 0..<400 {
@@ -69,7 +68,7 @@ struct ConcurrencyTests {
     let context = small.context(tag: 1, pasid: 3)
     let isDone = Atomic(false)
     let stale = Atomic(0)
-    DispatchQueue.concurrentPerform(iterations: 3) { thread in
+    onThreads(3) { thread in
       if thread == 0 {
         for round in 0..<2000 as Range<UInt64> {
           let target = round % 60
@@ -102,7 +101,7 @@ struct ConcurrencyTests {
     let context = TranslationContext(.paging(guest.stage2), tag: 1)
     let isDone = Atomic(0)
     let seen = Mutex(Set<UInt64>())
-    DispatchQueue.concurrentPerform(iterations: 3) { thread in
+    onThreads(3) { thread in
       if thread == 0 {
         repeat {
           do {
@@ -137,7 +136,7 @@ struct ConcurrencyTests {
       let unit = TranslationUnit()
       let context = small.context(tag: 1)
       let refused = Atomic(0)
-      DispatchQueue.concurrentPerform(iterations: 4) { thread in
+      onThreads(4) { thread in
         for page in 0..<16 as Range<UInt64> {
           let found = unit.translate(page << 12, thread & 1 == 0 ? .read : .write, for: context)
           if found.fault != nil { refused.add(1, ordering: .relaxed) }

@@ -84,15 +84,15 @@ struct Engine {
   /// Carries out a command and waits for its end.
   func perform(_ command: EngineCommand, _ operand: UInt32 = 0) throws {
     try io.store(command.rawValue << 20 | operand, at: EngineRegister.command)
-    for _ in 0..<10_000 {
-      let status: UInt32 = try io.load(at: EngineRegister.commandStatus)
-      guard status >> 31 == 0 else { continue }
-      guard status & 0xFF == 0 else {
-        throw EngineFailure.refused(command, status: status & 0xFF)
-      }
-      return
+    var status: UInt32 = 0
+    let isOver = try EnginePatience.until {
+      status = try io.load(at: EngineRegister.commandStatus)
+      return status >> 31 == 0
     }
-    throw EngineFailure.hangs("command \(command)")
+    guard isOver else { throw EngineFailure.hangs("command \(command)") }
+    guard status & 0xFF == 0 else {
+      throw EngineFailure.refused(command, status: status & 0xFF)
+    }
   }
 
   /// Resets the device, puts the queues into one group with one engine, and enables all.

@@ -108,9 +108,8 @@ extension EngineTrial {
     guard let space = spaces[pasid] else { return }
     try space.mapSource(false)
     _ = try copy(Queue.shared, pasid: pasid, in: space, blocks: true)
-    var isThere = false
-    for _ in 0..<100_000 where !isThere {
-      isThere = try bench.kernel.poll(queue).contains(.readable)
+    let isThere = try EnginePatience.until {
+      try bench.kernel.poll(queue).contains(.readable)
     }
     guard isThere else {
       bench.differ("\(space.name): no page is asked for; \(try outcome(in: space))")

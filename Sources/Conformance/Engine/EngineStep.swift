@@ -37,9 +37,8 @@ package struct EngineStep: Sendable {
       try t.device.setInterrupts(
         2, flags: 0x24, count: 2, data: none.littleEndianBytes + counter.littleEndianBytes)
       try t.expectCopy(EngineTrial.Queue.plain, in: t.plain, vector: 1)
-      var isReadable = false
-      for _ in 0..<1_000_000 where !isReadable {
-        isReadable = try t.bench.kernel.poll(counter).contains(.readable)
+      let isReadable = try EnginePatience.until {
+        try t.bench.kernel.poll(counter).contains(.readable)
       }
       t.bench.holds(isReadable, "no interrupt")
       try t.device.setInterrupts(2, flags: 0x21, count: 0)

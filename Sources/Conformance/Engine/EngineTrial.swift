@@ -142,15 +142,18 @@ final class EngineTrial {
 
   /// Waits for what comes of a copy.
   func outcome(in space: EngineSpace?) throws -> Outcome {
-    for _ in 0..<5000 {
+    var found: Outcome?
+    _ = try EnginePatience.until {
       for _ in 0..<20 {
         guard let record = try space?.record(), record.status != 0 else { continue }
-        return .record(record)
+        found = .record(record)
+        return true
       }
       let error = try engine.takeSoftwareError()
-      if error.isValid { return .error(error) }
+      if error.isValid { found = .error(error) }
+      return found != nil
     }
-    return .silence
+    return found ?? .silence
   }
 
   // MARK: Expectations

@@ -1,4 +1,3 @@
-import Dispatch
 import HostABI
 import Hardware
 import IOMMU
@@ -75,18 +74,13 @@ final class BusyHost: Sendable {
 
   /// Runs each piece of work on a thread of its own until all are over.
   func run(_ works: [@Sendable (BusyHost, inout SplitMix64) throws -> Void]) {
-    let group = DispatchGroup()
-    for (index, work) in works.enumerated() {
-      // A queue of its own has a thread of its own while it blocks.
-      DispatchQueue(label: "work \(index)").async(group: group) {
-        var random = SplitMix64(seed: UInt64(index))
-        do { try work(self, &random) } catch {
-          self.wrong.add(1, ordering: .relaxed)
-          self.isDone.store(true, ordering: .relaxed)
-        }
+    onThreads(works.count) { index in
+      var random = SplitMix64(seed: UInt64(index))
+      do { try works[index](self, &random) } catch {
+        self.wrong.add(1, ordering: .relaxed)
+        self.isDone.store(true, ordering: .relaxed)
       }
     }
-    group.wait()
   }
 
   var isOver: Bool { isDone.load(ordering: .relaxed) }
