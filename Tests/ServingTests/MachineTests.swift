@@ -100,6 +100,51 @@ struct MachineTests {
     #expect(guest[data + 0x2000] == 0)
   }
 
+  @Test(
+    "a queue that the unit cannot read, and a tail outside it, are told", arguments: [true, false])
+  func queueProblems(isShared: Bool) throws {
+    let guest = try ServedGuest()
+    let base: UInt64 = isShared ? ServedGuest.queue : 0x4000_0000
+    try guest.write(base | 1 << 11, 8, VTdRegister.queueAddress)
+    try guest.write(1 << 26, 4, VTdRegister.command)
+    let tail: UInt64 = isShared ? 0x2000 : 32
+    try guest.write(tail, 8, VTdRegister.queueTail)
+    let told = guest.trace.all.compactMap { event -> VTdEvent? in
+      if case .unit(let event) = event.1 { event } else { nil }
+    }
+    #expect(told == [.queueUnusable(base: base, tail: tail, isShared ? 1 : 2)])
+    let words = try #require(told.first).description
+    #expect(words.contains(isShared ? "0x2000" : "shared") && words.contains(base.hex))
+  }
+
+  @Test("main memory without a descriptor is told once a client; other memory is not")
+  func privateMemory() throws {
+    let guest = try ServedGuest()
+    let function = guest.function
+    function.detached()
+    func complaints() -> Int {
+      guest.trace.all.count { event in
+        if case .note(let text) = event.1 { text.contains("share=on") } else { false }
+      }
+    }
+    func map(_ range: ClosedRange<UInt64>, isWritable: Bool = true) throws {
+      try function.map(
+        UserMapping(range: range, isReadable: true, isWritable: isWritable, file: nil))
+    }
+    // Video memory, and what firmware cannot write.
+    try map(0xF000_0000...0xF0FF_FFFF)
+    try map(0xC0000...0xFFFFF, isWritable: false)
+    #expect(complaints() == 0)
+    try map(0x10_0000...0x1FFF_FFFF)
+    #expect(complaints() == 1)
+    function.unmap(0x10_0000...0x1FFF_FFFF)
+    try map(0...0x1FFF_FFFF)
+    #expect(complaints() == 1)
+    function.detached()
+    try map(0...0x1FFF_FFFF)
+    #expect(complaints() == 2)
+  }
+
   @Test("without a unit the device reaches what its own client has, and nothing with a PASID")
   func plain() throws {
     let guest = try ServedGuest(hasUnit: false)

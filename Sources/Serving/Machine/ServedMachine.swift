@@ -61,7 +61,7 @@ package final class ServedMachine: ServingMachine {
     for (choice, slot) in zip(options.devices, places.devices) {
       let client = ServedClient(slot.name, trace)
       if case .vfio(let host) = choice.kind {
-        let device = try Self.passed(host, slot, behind: vtd, on: kernel, trace: trace)
+        let device = try Self.passed(host, slot, behind: vtd, on: kernel, routes, trace: trace)
         routes.add(device)
         served.append(
           Served(
@@ -167,7 +167,7 @@ package final class ServedMachine: ServingMachine {
 
   private static func passed(
     _ choice: PassedDeviceChoice, _ slot: ServedSlot, behind unit: VTdUnit?,
-    on kernel: any HostKernel, trace: any ServeTrace
+    on kernel: any HostKernel, _ routes: MessageRoutes, trace: any ServeTrace
   ) throws -> PassedDevice {
     let host: HostDevice =
       switch choice.name {
@@ -178,7 +178,7 @@ package final class ServedMachine: ServingMachine {
       wantsPASID: choice.wantsPASID, offset: choice.pasidOffset)
     return try PassedDevice(
       slot.name, from: host, at: slot.requester, behind: unit, on: kernel, synthesis: synthesis,
-      trace: trace)
+      trace: trace, becameBusMaster: { [weak routes] in routes?.retry() })
   }
 
   // MARK: ServingMachine

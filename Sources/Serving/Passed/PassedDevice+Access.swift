@@ -96,6 +96,9 @@ extension PassedDevice {
 
   private func writeConfig(at offset: Int, _ bytes: Span<UInt8>) {
     var hasChanged = false
+    var canCarry = false
+    // When all is written, and no lock is held.
+    defer { if canCarry { becameBusMaster() } }
     var done = 0
     while done < bytes.count {
       let place = offset &+ done
@@ -105,7 +108,8 @@ extension PassedDevice {
       done += width.rawValue
       let command = 4
       if place <= command, place + width.rawValue > command {
-        isBusMaster.store(bytes[command - offset] & 4 != 0, ordering: .relaxed)
+        let isMaster = bytes[command - offset] & 4 != 0
+        if !isBusMaster.exchange(isMaster, ordering: .relaxed), isMaster { canCarry = true }
       }
       // Turning page requests off closes their queue, which a reset does too.
       let hasQueue = realised.withLock { $0.device?.pageRequestDescriptor != nil }

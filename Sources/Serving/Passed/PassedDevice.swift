@@ -38,6 +38,8 @@ public final class PassedDevice: UserDevice {
   let machine: PassthroughMachine
   let kernel: any HostKernel
   let trace: (any ServeTrace)?
+  /// Hears that messages of others can go over this function's client.
+  let becameBusMaster: @Sendable () -> Void
   /// What VFIO says of the regions, by number; `nil` for those that it refuses.
   let regions: [DeviceRegion?]
   let realised: Mutex<Realised>
@@ -67,12 +69,13 @@ public final class PassedDevice: UserDevice {
   ///     with which they can also do what VFIO lets users of the device do; that reaches no memory but
   ///     their own.
   ///   - trace: Hears of events.
+  ///   - becameBusMaster: Hears that messages of others can go over this function's client.
   /// - Throws: ``PassedDeviceError``; then nothing of the device is open.
   public init(
     _ name: String, from host: HostDevice, at place: RequesterID,
     behind iommu: (any GuestIOMMU & Sendable)?, on kernel: any HostKernel,
     synthesis: SynthesisRequest = SynthesisRequest(), offersMapping: Bool = true,
-    trace: (any ServeTrace)? = nil
+    trace: (any ServeTrace)? = nil, becameBusMaster: @escaping @Sendable () -> Void = {}
   ) throws(PassedDeviceError) {
     let entry = try HostDeviceEntry(host)
     var synthesis = synthesis
@@ -97,6 +100,7 @@ public final class PassedDevice: UserDevice {
     self.machine = machine
     self.kernel = kernel
     self.trace = trace
+    self.becameBusMaster = becameBusMaster
     attachment = device.attachment
     self.synthesis = device.synthesis
     self.function = Mutex(kept)

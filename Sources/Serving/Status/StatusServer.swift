@@ -9,8 +9,6 @@
     /// As many may wait to be answered.
     private static let backlog: Int32 = 16
 
-    /// Until somebody is let in again after that failed, in microseconds.
-
     private let path: String
     private let socket: Int32
     private let thread: ServiceThread

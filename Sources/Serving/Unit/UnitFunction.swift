@@ -31,6 +31,8 @@ package final class UnitFunction: UserDevice {
     var config: UnitConfig
     /// Whether a driver has found the registers.
     var isHidden = false
+    /// Whether it was said that the guest's memory cannot be read here.
+    var hasComplained = false
     /// When the table is looked for again, and how long after that: longer each time it is not there.
     var nextLook = ContinuousClock.now
     var pause = Duration.milliseconds(20)
@@ -88,6 +90,7 @@ package final class UnitFunction: UserDevice {
     interrupts.detached()
     restart("its client is gone")
     memory.removeAll()
+    state.withLock { $0.hasComplained = false }
   }
 
   package func map(_ mapping: UserMapping) throws(LinuxErrno) {
@@ -96,6 +99,24 @@ package final class UnitFunction: UserDevice {
       .mapped(
         mapping.range, isReadable: mapping.isReadable, isWritable: mapping.isWritable,
         hasFile: mapping.file != nil), of: name)
+    complain(about: mapping)
+  }
+
+  /// Says that the unit will read no table: a VMM's own memory, which the guest's is then in, comes
+  /// without a descriptor.
+  private func complain(about mapping: UserMapping) {
+    // Every machine's main memory has this address; video memory and firmware are elsewhere.
+    let main: UInt64 = 1 << 20
+    guard mapping.file == nil, mapping.isWritable, mapping.range.contains(main) else { return }
+    let isNew = state.withLock { state in
+      defer { state.hasComplained = true }
+      return !state.hasComplained
+    }
+    guard isNew else { return }
+    trace.note(
+      .note(
+        "the guest's memory is not shared with this process, so the unit reads none of its tables: "
+          + "give QEMU a memory backend with share=on"), of: name)
   }
 
   package func unmap(_ range: ClosedRange<UInt64>) {

@@ -11,16 +11,28 @@ final class ConnectionPeer: UserPeer {
   let requester: Requester
   /// Bytes that one message may move, as agreed.
   let transferLimit = Atomic(UserLimits.transfer)
+  private let question = MemoryQuestion()
 
   init(_ requester: Requester) { self.requester = requester }
 
+  /// The client may be one that reads messages about its memory in a form of its own: it is asked before
+  /// the first.
+  func doubtForm() { question.doubt() }
+
   func post(_ address: UInt64, _ bytes: Span<UInt8>) -> Bool {
-    post(address, bytes, while: { true })
+    guard bytes.count <= Self.postLimit else { return false }
+    guard let form = question.answer else { return question.hold(address, bytes, requester) }
+    return requester.post(address, bytes, form, while: { true })
   }
 
   func post(_ address: UInt64, _ bytes: Span<UInt8>, while isOpen: () -> Bool) -> Bool {
     guard bytes.count <= Self.postLimit else { return false }
-    return requester.post(address, bytes, while: isOpen)
+    guard let form = question.answer else {
+      // The gate cannot be asked later, when it goes.
+      question.ask(requester)
+      return false
+    }
+    return requester.post(address, bytes, form, while: isOpen)
   }
 
   func read(_ address: UInt64, into buffer: inout MutableSpan<UInt8>) throws(LinuxErrno) {
@@ -30,18 +42,16 @@ final class ConnectionPeer: UserPeer {
   func read(
     _ address: UInt64, into buffer: inout MutableSpan<UInt8>, while isOpen: () -> Bool
   ) throws(LinuxErrno) {
+    let form = try question.wait(requester, while: isOpen)
     var done = 0
     while done < buffer.count {
       let count = min(buffer.count - done, transferLimit.load(ordering: .relaxed))
-      var reply = try requester.ask(
-        .readDMA, at: address &+ UInt64(done), byteCount: count, while: isOpen)
+      let at = address &+ UInt64(done)
+      var reply = try requester.ask(.readDMA, at: at, byteCount: count, while: isOpen)
       defer { requester.table.recycle(&reply) }
       let payload = reply.payload
-      guard payload.count == 16 + count,
-        payload.little(UInt64.self, at: 0) == address &+ UInt64(done),
-        payload.little(UInt64.self, at: 8) == UInt64(count)
-      else { throw .EIO }
-      buffer.store(payload.extracting(16..<payload.count), at: done)
+      guard let place = form.place(in: payload, at: at, count: count) else { throw .EIO }
+      buffer.store(payload.extracting(place), at: done)
       done += count
     }
   }
@@ -53,12 +63,13 @@ final class ConnectionPeer: UserPeer {
   func write(
     _ address: UInt64, _ bytes: Span<UInt8>, while isOpen: () -> Bool
   ) throws(LinuxErrno) {
+    let form = try question.wait(requester, while: isOpen)
     var done = 0
     while done < bytes.count {
       let count = min(bytes.count - done, transferLimit.load(ordering: .relaxed))
       _ = try requester.ask(
         .writeDMA, at: address &+ UInt64(done), byteCount: count,
-        bytes.extracting(done..<(done + count)), while: isOpen)
+        bytes.extracting(done..<(done + count)), form, while: isOpen)
       done += count
     }
   }

@@ -26,6 +26,8 @@ extension UserDispatcher {
       peer.transferLimit.store(
         Int(min(transfer, UInt64(UserLimits.transfer))), ordering: .relaxed)
     }
+    // What QEMU says, of any version; nobody else is asked what no specification knows.
+    if minor == 0, offered.canWriteMany == true { peer.doubtForm() }
     let agreed = min(minor, Self.version.minor)
     let data = agreement(with: offered).encoded()
     makeRoom(4 + data.count)

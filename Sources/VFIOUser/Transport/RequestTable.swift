@@ -40,9 +40,12 @@ final class RequestTable: Sendable {
     case unknown
   }
 
+  /// Hears of an answer whether it tells of an error; on the thread that receives, and must not wait.
+  typealias Hearing = @Sendable (_ hasError: Bool) -> Void
+
   private enum Entry {
     case awaited(UserCommand, Slot)
-    case posted(UserCommand)
+    case posted(UserCommand, heard: Hearing?)
     /// Its thread gave up; the number stays taken until the answer comes.
     case late
   }
@@ -70,12 +73,17 @@ final class RequestTable: Sendable {
 
   init() {}
 
-  /// A number for a request that nobody waits for; `nil` when too many have no answer yet.
-  func post(_ command: UserCommand) -> UInt16? {
+  /// Makes a request that nobody waits for.
+  ///
+  /// - Parameters:
+  ///   - command: What is asked.
+  ///   - heard: Hears of the answer, whose errors are then no refusals; nothing when none comes.
+  /// - Returns: Its number; `nil` when too many have no answer yet.
+  func post(_ command: UserCommand, heard: Hearing? = nil) -> UInt16? {
     state.withLock { state in
       guard !state.isOver, state.postedCount < Self.limit else { return nil }
       let id = state.takeNumber()
-      state.entries[id] = .posted(command)
+      state.entries[id] = .posted(command, heard: heard)
       state.postedCount += 1
       return id
     }
@@ -174,31 +182,31 @@ final class RequestTable: Sendable {
   }
 
   private func settle(_ header: UserHeader, _ reply: (inout [UInt8]) -> Reply) -> Outcome {
-    let (outcome, slot) = state.withLock { state -> (Outcome, Slot?) in
+    let (outcome, slot, heard) = state.withLock { state -> (Outcome, Slot?, Hearing?) in
       switch state.entries[header.id] {
       case .awaited(let command, let slot):
-        guard command == header.command else { return (.unknown, nil) }
+        guard command == header.command else { return (.unknown, nil, nil) }
         state.entries[header.id] = nil
         let answer = reply(&state.spare)
         slot.reply.withLock { $0 = answer }
-        return (.delivered, slot)
-      case .posted(let command):
-        guard command == header.command else { return (.unknown, nil) }
+        return (.delivered, slot, nil)
+      case .posted(let command, let heard):
+        guard command == header.command else { return (.unknown, nil, nil) }
         state.entries[header.id] = nil
         state.postedCount -= 1
-        return (
-          header.hasError ? .refused(command, Int32(truncatingIfNeeded: header.error)) : .done, nil
-        )
+        guard heard == nil, header.hasError else { return (.done, nil, heard) }
+        return (.refused(command, Int32(truncatingIfNeeded: header.error)), nil, nil)
       case .late:
         state.entries[header.id] = nil
         state.lateCount -= 1
-        return (.done, nil)
+        return (.done, nil, nil)
       case nil:
-        return (.unknown, nil)
+        return (.unknown, nil, nil)
       }
     }
-    // Whoever wakes wants the lock.
+    // Whoever wakes or hears wants the lock.
     slot?.signal.give()
+    heard?(header.hasError)
     return outcome
   }
 

@@ -54,14 +54,20 @@ final class Requester: Sendable {
   ///   - address: Where the first byte is.
   ///   - byteCount: How many bytes it is about.
   ///   - tail: The bytes, when the peer is to write them.
+  ///   - form: How the peer reads it.
   ///   - isOpen: Asked last before the request has its place among all that is sent.
   /// - Returns: The answer, which tells of no error.
   /// - Throws: As ``ask(_:_:_:files:)``; `EPERM` when it was not open.
   func ask(
     _ command: UserCommand, at address: UInt64, byteCount: Int, _ tail: Span<UInt8> = Span(),
-    while isOpen: () -> Bool
+    _ form: MemoryForm = .specified, while isOpen: () -> Bool
   ) throws(LinuxErrno) -> RequestTable.Reply {
     let request = try begin(command)
+    guard form == .specified || tail.count == 0 else {
+      let message = MemoryMessage.narrow(request.id, command, address, tail)
+      return try settle(
+        command, request, outbox.send(message.span, Span(), [], .patient, while: isOpen))
+    }
     let message = MemoryMessage(request.id, command, address, byteCount, tail.count)
     return try settle(
       command, request, outbox.send(message.span, tail, [], .patient, while: isOpen))
@@ -100,12 +106,38 @@ final class Requester: Sendable {
   /// - Parameters:
   ///   - address: Where the first byte goes.
   ///   - bytes: The bytes.
+  ///   - form: How the peer reads it.
   ///   - isOpen: Asked last before the request has its place among all that is sent.
   /// - Returns: Whether it goes.
-  func post(_ address: UInt64, _ bytes: Span<UInt8>, while isOpen: () -> Bool) -> Bool {
+  func post(
+    _ address: UInt64, _ bytes: Span<UInt8>, _ form: MemoryForm = .specified,
+    while isOpen: () -> Bool
+  ) -> Bool {
     guard let id = table.post(.writeDMA) else { return false }
-    let message = MemoryMessage(id, .writeDMA, address, bytes.count, bytes.count)
-    guard outbox.send(message.span, bytes, [], .posted, while: isOpen) == .sent else {
+    let outcome: Outbox.Outcome
+    if form == .specified {
+      let message = MemoryMessage(id, .writeDMA, address, bytes.count, bytes.count)
+      outcome = outbox.send(message.span, bytes, [], .posted, while: isOpen)
+    } else {
+      let message = MemoryMessage.narrow(id, .writeDMA, address, bytes)
+      outcome = outbox.send(message.span, Span(), [], .posted, while: isOpen)
+    }
+    guard outcome == .sent else {
+      table.cancel(id)
+      return false
+    }
+    return true
+  }
+
+  /// Sends the question how the peer reads messages about its memory, and waits for nothing.
+  ///
+  /// - Parameter heard: Hears the answer, if one comes.
+  /// - Returns: Whether it goes.
+  func askForm(_ heard: @escaping @Sendable (MemoryForm) -> Void) -> Bool {
+    let id = table.post(.writeDMA) { hasError in heard(MemoryForm(refusesQuestion: hasError)) }
+    guard let id else { return false }
+    let message = MemoryMessage(id, .writeDMA, 0, MemoryForm.question, 0)
+    guard outbox.send(message.span, Span(), [], .posted) else {
       table.cancel(id)
       return false
     }

@@ -13,6 +13,8 @@ public enum VTdEvent: Hashable, Sendable, CustomStringConvertible {
   case invalidationRefused(device: String, pasid: PASID?, BackendRefusal)
   /// The queue stopped at an offset, with IQEI and the descriptor's first words.
   case queueStopped(at: UInt64, UInt8, UInt64, UInt64)
+  /// The queue stopped before a descriptor was read: where it is, its tail, and IQEI.
+  case queueUnusable(base: UInt64, tail: UInt64, UInt8)
   /// A page request found the guest's queue full; devices are told to try again until it is read.
   case requestQueueFull(source: UInt16)
   /// A device did not answer an invalidation of its TLB.
@@ -22,6 +24,14 @@ public enum VTdEvent: Hashable, Sendable, CustomStringConvertible {
   public var description: String {
     func name(_ device: String, _ pasid: PASID?) -> String {
       pasid.map { "\(device), PASID \($0.rawValue)" } ?? device
+    }
+    // As lspci writes it; there is one segment.
+    func place(_ source: UInt16) -> String {
+      let (bus, device) = (source >> 8, source >> 3 & 0x1F)
+      func digits(_ number: UInt16) -> String {
+        (number < 16 ? "0" : "") + String(number, radix: 16)
+      }
+      return "\(digits(bus)):\(digits(device)).\(source & 7)"
     }
     return switch self {
     case .refused(let device, let pasid, let refusal, let keepsOld):
@@ -39,11 +49,17 @@ public enum VTdEvent: Hashable, Sendable, CustomStringConvertible {
     case .queueStopped(let offset, let problem, let low, let high):
       "the invalidation queue stopped at offset \(offset.hex) with error \(problem): descriptor "
         + "\(low.hex) \(high.hex)"
+    case .queueUnusable(let base, let tail, let problem):
+      problem == VTdQueueProblem.fetch.rawValue
+        ? "the invalidation queue at \(base.hex) stopped: no memory of the guest that is shared "
+          + "with this process is there"
+        : "the invalidation queue at \(base.hex) stopped with error \(problem): its tail is set to "
+          + tail.hex
     case .requestQueueFull(let source):
-      "the guest does not read its page request queue: one of the device at \(source.hex) found it "
+      "the guest does not read its page request queue: one of the device at \(place(source)) found it "
         + "full, and devices are told to try again until the guest clears PRS.PRO"
     case .deviceSilent(let source):
-      "the device at \(source.hex) did not answer an invalidation of its TLB"
+      "the device at \(place(source)) did not answer an invalidation of its TLB"
     }
   }
 }

@@ -25,12 +25,17 @@ extension VTdModel {
   mutating func driveQueue() {
     guard let queue, !faultStatus.queueError, !faultStatus.timeout else { return }
     let tail = registers[wide: VTdRegister.queueTail]
-    guard tail < queue.byteCount else { return stop(.tail) }
-    guard !queue.isWide || tail & 0x10 == 0 else { return stop(.alignment) }
+    func refuse(_ problem: VTdQueueProblem) {
+      log.append(
+        .queueUnusable(base: queue.base.rawValue, tail: tail, problem.rawValue))
+      stop(problem)
+    }
+    guard tail < queue.byteCount else { return refuse(.tail) }
+    guard !queue.isWide || tail & 0x10 == 0 else { return refuse(.alignment) }
     var head = registers[wide: VTdRegister.queueHead]
     // What was restored is as little to be trusted as what a guest writes.
     guard head < queue.byteCount, (head | tail) & (queue.isWide ? 0x1F : 0xF) == 0 else {
-      return stop(.tail)
+      return refuse(.tail)
     }
     shadow.beginStretch()
     // The model's own buffer, taken out so that both can change.
@@ -56,7 +61,12 @@ extension VTdModel {
       let place = GuestPhysicalAddress(queue.base.rawValue &+ head)
       var target = bytes.mutableSpan
       var part = target._mutatingExtracting(0..<count)
-      guard memory.read(from: place, into: &part) else { return .fetch }
+      guard memory.read(from: place, into: &part) else {
+        log.append(
+          .queueUnusable(
+            base: queue.base.rawValue, tail: tail, VTdQueueProblem.fetch.rawValue))
+        return .fetch
+      }
       var at = 0
       while at < count {
         let descriptor = Self.descriptor(in: bytes.span, at: at, isWide: queue.isWide)
