@@ -29,6 +29,7 @@ package final class MessageRoutes: MessageInterrupts {
   private static let limit = 16
 
   private let state = Mutex(State())
+  private let isWaiting = Atomic(false)
   private let sent = Atomic<UInt64>(0)
   private let name: String
   private let trace: any ServeTrace
@@ -42,12 +43,16 @@ package final class MessageRoutes: MessageInterrupts {
   func add(_ port: any MessageCarrier) { state.withLock { $0.ports.append(port) } }
 
   /// A function may have become able to carry messages: those that wait are sent.
+  ///
+  /// Costs a look at a flag while none waits.
   func retry() {
+    guard isWaiting.load(ordering: .acquiring) else { return }
     let sent = state.withLock { state in
       let sent = state.waiting.prefix { message in
         state.ports.contains { $0.post(message.data, to: message.address) }
       }
       state.waiting.removeFirst(sent.count)
+      isWaiting.store(!state.waiting.isEmpty, ordering: .releasing)
       return Array(sent)
     }
     self.sent.wrappingAdd(UInt64(sent.count), ordering: .relaxed)
@@ -71,6 +76,7 @@ package final class MessageRoutes: MessageInterrupts {
       let message = Waiting(data: data, address: address)
       if !state.waiting.contains(message), state.waiting.count < Self.limit {
         state.waiting.append(message)
+        isWaiting.store(true, ordering: .releasing)
       }
       return false
     }

@@ -193,6 +193,8 @@ package final class UnitFunction: UserDevice {
         guard count >= 4 else { return }
         unit.write(bytes.value(count, at: place), at: Int(offset) + place, size: count)
       }
+      // A client that had not answered earlier messages may have done so by now.
+      routes.retry()
       takeEvents()
     case Int(VFIOPCI.configRegion):
       let base = state.withLock { state -> UInt64? in

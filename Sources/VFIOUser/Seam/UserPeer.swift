@@ -40,8 +40,8 @@ public protocol UserPeer: AnyObject, Sendable {
   /// gate asked here it does not: what the client is sent after the gate was shut, that answer too,
   /// goes behind all that the gate let through.
   ///
-  /// The first may find that the client has to be asked first how it reads such messages (QEMU 10.1 has a way of
-  /// its own); it is refused then, since the gate could not be asked when it goes.
+  /// The first may find that the client has to be asked first how it reads such messages (QEMU 10.1
+  /// has a way of its own); it is refused then, since the gate could not be asked when it goes.
   ///
   /// - Parameters:
   ///   - address: Where the first byte goes.

@@ -15,8 +15,8 @@ final class ConnectionPeer: UserPeer {
 
   init(_ requester: Requester) { self.requester = requester }
 
-  /// The client may be one that reads messages about its memory in a form of its own: it is asked before
-  /// the first.
+  /// The client may be one that reads messages about its memory in a form of its own: it is asked
+  /// before the first.
   func doubtForm() { question.doubt() }
 
   func post(_ address: UInt64, _ bytes: Span<UInt8>) -> Bool {

@@ -2,8 +2,8 @@ import Hardware
 
 /// How a client reads `VFIO_USER_DMA_READ` and `VFIO_USER_DMA_WRITE`, and answers the former.
 ///
-/// QEMU 10.1, where vfio-user came in, is the exception; 11.1 keeps to the specification. Both say version 0.0 and
-/// the same capabilities, so whoever may be either is asked.
+/// QEMU 10.1, where vfio-user came in, is the exception; 11.1 keeps to the specification. Both say
+/// version 0.0 and the same capabilities, so whoever may be either is asked.
 enum MemoryForm: Sendable {
   /// Address and count of 64 bits each, then the bytes.
   case specified
@@ -12,8 +12,8 @@ enum MemoryForm: Sendable {
 
   /// The count of a write without bytes that asks which it is.
   ///
-  /// In 32 bits that is a write of nothing, which succeeds; in 64 bits there are fewer bytes than are told, which
-  /// is refused. Nothing is written either way.
+  /// In 32 bits that is a write of nothing, which succeeds; in 64 bits there are fewer bytes than
+  /// are told, which is refused. Nothing is written either way.
   static let question = 1 << 32
 
   /// Takes the answer to the question.

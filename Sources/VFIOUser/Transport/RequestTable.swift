@@ -40,7 +40,7 @@ final class RequestTable: Sendable {
     case unknown
   }
 
-  /// Hears of an answer whether it tells of an error; on the thread that receives, and must not wait.
+  /// Hears of an answer whether it tells of an error; on the thread that receives: it must not wait.
   typealias Hearing = @Sendable (_ hasError: Bool) -> Void
 
   private enum Entry {

@@ -56,8 +56,8 @@ public enum VTdEvent: Hashable, Sendable, CustomStringConvertible {
         : "the invalidation queue at \(base.hex) stopped with error \(problem): its tail is set to "
           + tail.hex
     case .requestQueueFull(let source):
-      "the guest does not read its page request queue: one of the device at \(place(source)) found it "
-        + "full, and devices are told to try again until the guest clears PRS.PRO"
+      "the guest does not read its page request queue: one of the device at \(place(source)) found "
+        + "it full, and devices are told to try again until the guest clears PRS.PRO"
     case .deviceSilent(let source):
       "the device at \(place(source)) did not answer an invalidation of its TLB"
     }
