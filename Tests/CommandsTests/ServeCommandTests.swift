@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeviceModels
+import HostSystem
 import PCIe
 import Serving
 import Testing
@@ -107,8 +108,16 @@ struct ServeCommandTests {
       (["--device", "vfio"], "needs a value"),
       (["--device", "vfio=abc"], "no address such as"),
       (["--device", "vfio=6a:01.0,pasid-offset=0x40"], "no value for 'pasid-offset'"),
-      (["--device", "vfio=6a:01.0,size=1"], "a vfio device has no setting 'size'"),
-      (["--device", "dsa,wqs=9"], "9 is not within 1 to 8"),
+      (
+        ["--device", "vfio=6a:01.0,size=1"],
+        "a vfio device has no setting 'size': pasid-offset and pasid are"
+      ),
+      (["--device", "dsa,size=1"], "a dsa device has no setting 'size': wqs, engines"),
+      (["--device", "dump=a,bar6=4K"], "a dump device has no setting 'bar6': bar0 to bar5 are"),
+      (
+        ["--device", "nic", "--device", "dsa,wqs=9"],
+        "--device dsa,wqs=9: work queues: 9 is not within 1 to 8"
+      ),
       (["--device", "dsa@0001:00:08.0"], "domain 0000 only"),
       (["--device", "dsa@00:1f.0"], "is not free"),
       (["--device", "dsa@00:08.1"], "is not free"),
@@ -120,11 +129,12 @@ struct ServeCommandTests {
       (["--iommu", "smmuv3"], "vtd is"),
       (["--iommu", "vtd@01:00.0"], "is not free"),
       (["--iommu", "vtd,nesting=2"], "no value for 'nesting'"),
-      (["--iommu", "vtd,width=40"], "39, 48 or 57 bits"),
+      (["--iommu", "vtd,width=40"], "--iommu vtd,width=40: addresses have 39, 48 or 57 bits"),
       (["--iommu", "vtd,pasid-bits=21"], "0 to 20 bits"),
       (["--iommu", "vtd,mode=1"], "pasid-bits, width, nesting"),
       (["--iommu", "vtd,nesting=1", "--device", "vfio=6a:01.0"], "cannot be had with vfio="),
       (["--iommu", "vtd,caching-mode=0", "--device", "vfio=6a:01.0"], "cannot be had with vfio="),
+      (["--log", ""], "--log is empty"),
       (["--watch"], "belongs to --status"),
       (["--status", "--device", "dsa"], "serves nothing itself"),
       (["--socket-dir", String(repeating: "/long", count: 30)], "at most 107 bytes"),
@@ -132,6 +142,24 @@ struct ServeCommandTests {
   func refusals(arguments: [String], words: String) throws {
     let message = try refusal(arguments)
     #expect(message.contains(words), "\(message)")
+  }
+
+  @Test("a VMM that failed is told of, with what it lacks when it never connected")
+  func ends() {
+    #expect(ServeWords.words("q", .exited(0), wasConnected: false) == nil)
+    #expect(ServeWords.words("q", .exited(1), wasConnected: true) == nil)
+    #expect(
+      ServeWords.words("q", .signalled(9), wasConnected: true) == "q was ended by signal 9")
+    #expect(
+      ServeWords.words("q", .exited(1), wasConnected: false)
+        == "q ended with status 1 before it connected; QEMU has vfio-user-pci from 10.1 on")
+  }
+
+  @Test("the command that is named for the status can be given to a shell")
+  func statusCommand() throws {
+    let plan = VMMPlan(devices: [])
+    let words = ServeWords(plan, folder: "/a b/it's", command: try VMMCommand([], plan))
+    #expect(words.closing.contains("--status --socket-dir '/a b/it'\\''s'\n"))
   }
 
   @Test("devices without a place get one each, until none is left")

@@ -33,6 +33,7 @@ import Testing
     func text() {
       #expect(
         Self.status.text(LogStyle()) == """
+          serving for 12 s
           device  place    client     guest memory  on                 PASIDs            DMA                      faults  requests
           dsa0    00:08.0  connected  512 MiB in 3  bus master, PASID  1,000: 1 2 3 4 …  2,000 r, 2,000 w, 8 MiB  2       5 (1 wait)
           nic0    00:09.0  none       -             -                  -                 -                        0       0
@@ -42,11 +43,61 @@ import Testing
             translation   on: TES|RTPS|QIES
             root          root table 0x100000, scalable mode
             queue         128 descriptors of 32 bytes at 0x200000, head 0x40, tail 0x60
-            faults        PPF
+            fault status  PPF
             translations  10,000 from the cache, 12 walked
-            events        1
+            trouble       1 event, which the log tells
 
           """)
+    }
+
+    @Test(
+      "how long it has been serving is said in two units",
+      arguments: [
+        (0, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (3600, "1 h 0 min"),
+        (86_399, "23 h 59 min"), (86_400, "1 d 0 h"), (200 * 86_400 + 7200, "200 d 2 h"),
+      ] as [(UInt64, String)])
+    func uptime(seconds: UInt64, words: String) {
+      let text = ServeStatus(seconds: seconds, devices: [], unit: nil).text(LogStyle())
+      #expect(text.hasPrefix("serving for \(words)\n"))
+    }
+
+    @Test("what nobody here counts of a device of the host is no number")
+    func uncounted() {
+      let text = ServeStatus(
+        seconds: 0,
+        devices: [
+          .init(
+            function: .init(name: "vfio0", place: "00:08.0", socket: "/v"), kind: "vfio",
+            pasidCount: 1, firstPASIDs: [5], pageRequestCount: 3)
+        ],
+        unit: nil
+      ).text(LogStyle())
+      #expect(
+        text == """
+          serving for 0 s
+          device  place    client  guest memory  on  PASIDs  DMA        faults     requests
+          vfio0   00:08.0  none    -             -   1: 5    uncounted  uncounted  3
+
+          """)
+    }
+
+    @Test("a unit that nobody has touched has nothing on, and no trouble")
+    func quiet() {
+      let text = ServeStatus(
+        seconds: 0, devices: [],
+        unit: .init(
+          function: .init(name: "iommu", place: "00:05.0", socket: "/u"),
+          faultStatus: 0x300)
+      ).text(LogStyle())
+      #expect(
+        text.hasSuffix(
+          """
+            registers     not placed yet
+            translation   off
+            fault status  none pending
+            trouble       none
+
+          """))
     }
 
     @Test("whoever connects gets one document and the end; many at once, too")
@@ -100,6 +151,11 @@ import Testing
       #expect(throws: SocketDirectoryError.noFolder("/dev/null")) {
         try SocketDirectory("/dev/null")
       }
+      let lost = fresh.path + "/a/b"
+      let error = #expect(throws: SocketDirectoryError.make(lost, errno: 2)) {
+        try SocketDirectory(lost)
+      }
+      #expect(error?.description.hasSuffix("the folder that it is to be in is not there") == true)
     }
   }
 #endif

@@ -77,6 +77,17 @@ struct LogTextTests {
       ])
   }
 
+  @Test("many bytes at once are no register's value")
+  func manyBytes() throws {
+    #expect(
+      try lines([
+        (
+          .access(region: 7, offset: 0, byteCount: 4096, value: 0x0B25_8086, isWrite: false),
+          "dsa0"
+        )
+      ]) == ["dsa0      config read   0x0, 4 KiB"])
+  }
+
   @Test("what repeats is counted in one line, and what differs is not")
   func folding() throws {
     let reads: [(ServeEvent, String)] = (0..<16).map {

@@ -41,6 +41,15 @@ struct MachineTests {
     #expect(guest.device.counts[.writtenBytes] >= 8192)
   }
 
+  @Test("what is wrong with a device is said with the file that it was made of")
+  func files() {
+    let error = ServeError.device("dump1", "no")
+    #expect(
+      "\(error.inFile(of: ServedDeviceChoice(.dump(path: "a.txt", sizes: [:]))))"
+        == "dump1 (a.txt): no")
+    #expect("\(error.inFile(of: ServedDeviceChoice(.network)))" == "dump1: no")
+  }
+
   @Test("a PASID that nothing is attached to is a fault of the guest's unit, with a message")
   func fault() throws {
     let guest = try ServedGuest()

@@ -26,6 +26,24 @@ struct LifetimeTests {
         })
   }
 
+  @Test("a client beside another one is answered, and then its connection ends")
+  func turnedAway() throws {
+    let served = try Served(patience: (1, 60_000))
+    let first = try served.client()
+    let channel = try served.channel()
+    var message = [UInt8](repeating: 0, count: UserHeader.byteCount)
+    var span = message.mutableSpan
+    UserHeader(id: 77, command: .version, byteCount: UserHeader.byteCount).write(into: &span)
+    _ = try channel.send(message.span, Span(), [])
+    var reader = MessageReader()
+    var files: [ReceivedFile] = []
+    let reply = try reader.next(from: channel, files: &files)
+    #expect(reply.id == 77 && reply.isReply && reply.hasError && reply.error == 16)
+    #expect(throws: MessageReader.Stop.self) { try reader.next(from: channel, files: &files) }
+    #expect(served.events.refusals == ["connection 16"])
+    withExtendedLifetime(first) {}
+  }
+
   @Test("a second client waits until the first is gone")
   func second() throws {
     let served = try Served()
@@ -61,7 +79,7 @@ struct LifetimeTests {
     let served = try Served(patience: (30, 60_000))
     let first = try served.client()
     let second = try UserClient(path: served.path)
-    #expect(throws: LinuxErrno.EIO) { try second.negotiate() }
+    #expect(throws: LinuxErrno.EBUSY) { try second.negotiate() }
     #expect(eventually { served.events.refusals == ["connection 16"] })
     #expect(try first.read(0, at: 0, count: 1) == [0])
     first.disconnect()

@@ -61,6 +61,7 @@ struct ServeCommand: ParsableCommand {
 
   func validate() throws {
     if let socketDir, socketDir.isEmpty { throw ValidationError("--socket-dir is empty") }
+    if let path = log.path, path.isEmpty { throw ValidationError("--log is empty") }
     guard status.status else {
       if status.watch { throw ValidationError("--watch belongs to --status") }
       _ = try options(socketDirectory: socketDir ?? "/")
@@ -93,11 +94,19 @@ struct ServeCommand: ParsableCommand {
       let devices = device.isEmpty ? ["dsa"] : device
       var options = ServeOptions(
         devices: try devices.map { text throws(ServeChoiceError) in
-          try ServedDeviceChoice(parsing: text)
+          do throws(ServeChoiceError) { return try ServedDeviceChoice(parsing: text) } catch {
+            throw .argument(option: "--device", text, error)
+          }
         },
         socketDirectory: socketDirectory, command: command, log: log.log)
-      if let iommu { options.unit = try ServedUnitChoice(parsing: iommu) }
-      _ = try options.unitConfiguration()
+      if let iommu {
+        do throws(ServeChoiceError) {
+          options.unit = try ServedUnitChoice(parsing: iommu)
+          _ = try options.unitConfiguration()
+        } catch {
+          throw .argument(option: "--iommu", iommu, error)
+        }
+      }
       _ = try ServedPlaces(options)
       return options
     } catch {

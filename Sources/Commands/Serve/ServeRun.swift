@@ -88,7 +88,8 @@
       let notices =
         options.log?.path == "-" ? nil : ServeNotices { text in Self.complain(text) }
       defer { notices?.finish() }
-      let hears: [any ServeTrace] = notices.map { [$0] } ?? []
+      let clients = ClientsSeen()
+      let hears: [any ServeTrace] = [clients] + (notices.map { [$0] } ?? [])
       let machine = try make(
         options, ServeTraces(hears + (log.map { [$0 as any ServeTrace] } ?? [])))
       log?.learn(machine.functions)
@@ -99,18 +100,24 @@
       let status = try StatusServer(in: directory.path) { machine.status() }
       defer { status.stop() }
       defer { hasty.poke() }
-      return try wait(command, machine.plan, directory.path, signals)
+      return try wait(command, machine.plan, directory.path, signals) { clients.hasSome }
     }
 
     /// Starts the VMM and waits for it, or says how to start one and waits for a signal.
     private func wait(
-      _ command: VMMCommand, _ plan: VMMPlan, _ folder: String, _ signals: HeldSignals
+      _ command: VMMCommand, _ plan: VMMPlan, _ folder: String, _ signals: HeldSignals,
+      wasConnected: () -> Bool
     ) throws -> Int32 {
       guard options.command.isEmpty else {
         if let warning = ServeWords.warning(plan) { Self.complain(warning) }
         for note in command.notes { Self.complain("\(note)") }
         Self.complain("sockets and status are in \(folder)")
-        return try VMMProcess(command.words, passingOn: signals).wait().status
+        let end = try VMMProcess(command.words, passingOn: signals).wait()
+        let name = options.command.first ?? ""
+        if let words = ServeWords.words(name, end, wasConnected: wasConnected()) {
+          Self.complain(words)
+        }
+        return end.status
       }
       let text = ServeWords(plan, folder: folder, command: command)
       Self.say(text.introduction)

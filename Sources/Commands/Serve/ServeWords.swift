@@ -1,3 +1,4 @@
+import HostSystem
 import LogText
 import Serving
 
@@ -27,6 +28,24 @@ struct ServeWords {
     return "without --iommu, there is no path to memory for DMA with a PASID; the rest works"
   }
 
+  /// What a VMM that failed does not say by itself; `nil` when there is nothing.
+  ///
+  /// - Parameters:
+  ///   - name: The VMM's name.
+  ///   - end: How it ended.
+  ///   - wasConnected: Whether it came as far as to a socket of ours.
+  /// - Returns: Words for an operator.
+  static func words(_ name: String, _ end: ProgramEnd, wasConnected: Bool) -> String? {
+    switch end {
+    case .exited(0): nil
+    case .exited(let status):
+      wasConnected
+        ? nil
+        : "\(name) ended with status \(status) before it connected; QEMU has vfio-user-pci from 10.1 on"
+    case .signalled(let signal): "\(name) was ended by signal \(signal)"
+    }
+  }
+
   /// What is served and where.
   var introduction: String {
     let functions = plan.devices + (plan.unit.map { [$0] } ?? [])
@@ -46,7 +65,7 @@ struct ServeWords {
     for note in command.notes {
       text += "Note: \(note).\n"
     }
-    text += "Status: passage serve --status --socket-dir \(folder)\n"
+    text += "Status: passage serve --status --socket-dir \(ShellWords.quoted(folder))\n"
     return text + "Ctrl-C ends it.\n"
   }
 }

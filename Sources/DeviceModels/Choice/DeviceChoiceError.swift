@@ -21,12 +21,19 @@ package enum DeviceChoiceError: Error, Hashable, Sendable, CustomStringConvertib
   /// A file that holds no config space, or cannot be read.
   case file(String, reason: String)
 
+  /// The settings of each kind.
+  private static let keys = [
+    "dsa": "wqs, engines, entries, xfer, batch, pasid-bits, block, page-requests are",
+    "dump": "bar0 to bar5 are", "vfio": "pasid-offset and pasid are",
+  ]
+
   /// The reason in words.
   package var description: String {
     switch self {
     case .unknownKind(let kind): "'\(kind)' is no kind of device: dsa, dump=FILE and nic are"
     case .address(let text): "'\(text)' is no address such as 6a:01.0 or 0000:6a:01.0"
-    case .unknownKey(let key, let kind): "a \(kind) device has no setting '\(key)'"
+    case .unknownKey(let key, let kind):
+      "a \(kind) device has no setting '\(key)'" + (Self.keys[kind].map { ": \($0)" } ?? "")
     case .noValue(let key): "'\(key)' needs a value: \(key)=…"
     case .unwantedValue(let value, let kind): "\(kind) takes no value, but '\(value)' was given"
     case .badValue(let value, let key): "'\(value)' is no value for '\(key)'"

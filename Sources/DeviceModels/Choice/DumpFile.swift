@@ -5,6 +5,10 @@ package enum DumpFile {
   /// The most bytes of a file that are looked at.
   package static let limit = 64 << 20
 
+  /// Said of a file that holds no config space.
+  package static let emptyReason =
+    "no config space is in there: the text of lspci -xxxx, or a sysfs config file, is what it takes"
+
   /// Finds the functions in a file's bytes.
   ///
   /// - Parameters:
@@ -34,7 +38,7 @@ package enum DumpFile {
     reader.consume(bytes.span, note)
     reader.finish(note)
     guard !devices.isEmpty else {
-      throw .file(path, reason: problem ?? "no config space is in there")
+      throw .file(path, reason: problem ?? emptyReason)
     }
     return devices
   }

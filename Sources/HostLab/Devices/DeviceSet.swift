@@ -51,7 +51,7 @@ package final class DeviceSet: Sendable {
         let all = try dumps(path)
         // A file may hold many functions; the address says which, or where the first one is shown.
         guard let device = all.first(where: { $0.address == choice.address }) ?? all.first else {
-          throw .file(path, reason: "no config space is in there")
+          throw .file(path, reason: DumpFile.emptyReason)
         }
         function = try Self.describe(path) { () throws(DescriptionError) in
           try FunctionDescription(dumped: device.config, sizes: sizes)

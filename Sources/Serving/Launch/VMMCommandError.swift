@@ -33,13 +33,14 @@ public enum VMMCommandError: Error, Hashable, Sendable, CustomStringConvertible 
     case .notPC(let program):
       "\(program): a VT-d unit belongs into a machine of qemu-system-x86_64"
     case .valueMissing(let option): "\(option): the value is missing"
-    case .memorySize(let option): "\(option): not a size of memory"
+    case .memorySize(let option): "\(option): not a size of memory such as 512M or 4G"
     case .privateMemory(let backend, let option):
       "\(option): the guest's memory '\(backend)' cannot be shared; add share=on to it"
     case .excluded(let option, let why): "\(option): \(why)"
     case .idTaken(let id, let option): "\(option): the id '\(id)' is needed for what is added"
     case .placeTaken(let place, let name, let option):
-      "\(option): \(name) is to stand at \(place)"
+      "\(option): \(name) is to stand at \(place); use another addr, or another @BDF for what is "
+        + "served"
     case .busNumbers(let option, let slot, let count):
       "\(option): firmware would give its bus a number that a served device is to have, the lowest "
         + "slots first; say bus=pcie.0 and an addr above \(VMMPlace.hex(slot)) (with bus_nr, one above "

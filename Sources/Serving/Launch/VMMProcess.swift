@@ -125,9 +125,9 @@ package struct VMMStartError: Error, Hashable, Sendable, CustomStringConvertible
   /// The failure in words.
   package var description: String {
     switch errno {
-    case Self.noEntry: "\(program): there is no such program"
+    case Self.noEntry: "\(program): there is no such program, or not what it is to be run with"
     case Self.noAccess: "\(program): not a file that may be run"
-    default: "\(program): cannot be started, errno \(errno)"
+    default: "\(program): cannot be started (\(ServeEvent.name(errno)))"
     }
   }
 

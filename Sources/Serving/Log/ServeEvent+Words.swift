@@ -32,6 +32,11 @@ extension ServeEvent {
     case .unmapped(let range): return words("unmap", Self.text(range), .muted)
     case .access(let region, let offset, let byteCount, let value, let isWrite):
       var text = offset.hex
+      guard (1...8).contains(byteCount) else {
+        // Of many bytes there is neither one register nor one value.
+        text += ", " + HumanText.byteCount(UInt64(max(0, byteCount)))
+        return words(RegionName.text(region) + (isWrite ? " write" : " read"), text)
+      }
       if let name = function?.register(region, at: offset) { text += ", " + name }
       text += (isWrite ? " ← " : " = ") + Self.value(value, byteCount)
       if let meaning = function?.meaning(of: value, region, at: offset) { text += ": " + meaning }

@@ -4,6 +4,8 @@ package import VirtualIOMMU
 
 /// Why what a user wants to be served cannot be.
 package enum ServeChoiceError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What is wrong with one option's argument.
+  indirect case argument(option: String, String, ServeChoiceError)
   /// A `--device` that cannot be.
   case device(DeviceChoiceError)
   /// There is no such kind of device.
@@ -36,6 +38,7 @@ package enum ServeChoiceError: Error, Hashable, Sendable, CustomStringConvertibl
   /// What is wrong, and what would be right.
   package var description: String {
     switch self {
+    case .argument(let option, let text, let error): "\(option) \(text): \(error)"
     case .device(let error): "\(error)"
     case .unknownKind(let kind):
       "'\(kind)' is no kind of device: dsa, dump=FILE, nic and vfio=BDF are"

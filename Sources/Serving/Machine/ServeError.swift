@@ -34,6 +34,14 @@ package enum ServeError: Error, CustomStringConvertible {
     }
   }
 
+  /// The same with the file that the device was made of, by which its user knows it.
+  func inFile(of choice: ServedDeviceChoice) -> ServeError {
+    guard case .device(let name, let why) = self, case .dump(let path, _) = choice.kind else {
+      return self
+    }
+    return .device("\(name) (\(path))", why)
+  }
+
   private static func words(_ problem: UserServer.Problem) -> String {
     switch problem {
     case .path: "no path that a socket can have: at most 107 bytes"

@@ -80,9 +80,14 @@ package final class ServedMachine: ServingMachine {
           try Self.plainEndpoint(slot, memory, routes)
         }
       let model = try Self.model(of: choice)
-      let device = try ModelDevice(
-        slot.name, model, endpoint, memory: memory, ownsMemory: shared == nil, trace: trace,
-        becameBusMaster: { [weak routes] in routes?.retry() })
+      let device: ModelDevice
+      do throws(ServeError) {
+        device = try ModelDevice(
+          slot.name, model, endpoint, memory: memory, ownsMemory: shared == nil, trace: trace,
+          becameBusMaster: { [weak routes] in routes?.retry() })
+      } catch {
+        throw error.inFile(of: choice)
+      }
       do throws(HostDeviceRefusal) {
         try vtd?.addEmulated(at: slot.requester, name: slot.name, deviceTLB: device)
       } catch {
@@ -157,7 +162,7 @@ package final class ServedMachine: ServingMachine {
       let all = try DumpFile.devices(in: bytes, of: path)
       // A file may hold many functions; the address says which, or where the first one is shown.
       guard let device = all.first(where: { $0.address == choice.place }) ?? all.first else {
-        throw ServeError.file(path: path, "no config space is in there")
+        throw ServeError.file(path: path, DumpFile.emptyReason)
       }
       return DumpModel(
         device.config, regions: DeviceRegion.dumped(device.config, sizes: sizes))

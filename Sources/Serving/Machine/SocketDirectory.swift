@@ -126,7 +126,8 @@
       switch self {
       case .make(let path, let errno):
         "\(path): the folder for sockets cannot be made (\(ServeEvent.name(errno)))"
-      case .noFolder(let path): "\(path) is no folder"
+          + (errno == 2 ? ": the folder that it is to be in is not there" : "")
+      case .noFolder(let path): "\(path) is no folder; use another --socket-dir"
       case .isOccupied(let path):
         "\(path): a file that is no socket stands there; use another --socket-dir"
       case .inUse(let path): "\(path): another server is at work there; use another --socket-dir"

@@ -145,7 +145,7 @@ extension PassedDevice {
     }
     lookForRequests()
     guard let problem else { throw .ENODEV }
-    note(.reset("client"))
+    note(.reset("the client"))
     if let problem {
       note(.note("\(problem)"))
       throw .EIO

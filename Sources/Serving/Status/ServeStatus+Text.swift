@@ -17,23 +17,36 @@ extension ServeStatus {
       return [
         function.name, function.place, Self.client(function), Self.memory(function),
         Self.controls(function), Self.pasids(device),
-        device.dmaReadCount | device.dmaWriteCount == 0
-          ? "-"
-          : HumanText.count(Int(clamping: device.dmaReadCount)) + " r, "
-            + HumanText.count(Int(clamping: device.dmaWriteCount)) + " w, "
-            + HumanText.amount(device.dmaByteCount),
-        HumanText.count(Int(clamping: device.faultCount)),
+        // What a device of the host moves, and what is refused of it, passes this process by.
+        device.kind == "vfio"
+          ? "uncounted"
+          : device.dmaReadCount | device.dmaWriteCount == 0
+            ? "-"
+            : HumanText.count(Int(clamping: device.dmaReadCount)) + " r, "
+              + HumanText.count(Int(clamping: device.dmaWriteCount)) + " w, "
+              + HumanText.amount(device.dmaByteCount),
+        device.kind == "vfio" ? "uncounted" : HumanText.count(Int(clamping: device.faultCount)),
         HumanText.count(Int(clamping: device.pageRequestCount))
           + (waiting == 0 ? "" : " (\(waiting) wait)"),
       ]
     }
-    var text = Self.table(rows, style)
+    var text = style.paint("serving for \(Self.uptime(seconds))", .muted) + "\n"
+    text += Self.table(rows, style)
     for device in devices {
       for problem in device.problems {
         text += style.paint(HumanText.printable("\(device.function.name): \(problem)"), .bad) + "\n"
       }
     }
     return text + (unit.map { Self.text($0, style) } ?? "")
+  }
+
+  /// A time in two of its units.
+  private static func uptime(_ seconds: UInt64) -> String {
+    let (minutes, hours) = (seconds / 60, seconds / 3600)
+    if minutes == 0 { return "\(seconds) s" }
+    if hours == 0 { return "\(minutes) min \(seconds % 60) s" }
+    if hours < 24 { return "\(hours) h \(minutes % 60) min" }
+    return "\(hours / 24) d \(hours % 24) h"
   }
 
   private static func client(_ function: Function) -> String {
@@ -94,7 +107,8 @@ extension ServeStatus {
         + (unit.isHidden ? ", the function is hidden from PCI" : ""))
     text += row(
       "translation",
-      (isOn ? "on" : "off") + ": " + meaning(UInt64(unit.status), VTdRegister.status),
+      (isOn ? "on" : "off")
+        + (unit.status == 0 ? "" : ": " + meaning(UInt64(unit.status), VTdRegister.status)),
       isOn ? .good : .caution)
     if unit.rootTable != 0 { text += row("root", meaning(unit.rootTable, VTdRegister.rootTable)) }
     if unit.queueAddress != 0 {
@@ -104,8 +118,11 @@ extension ServeStatus {
           + ", head \(unit.queueHead.hex), tail \(unit.queueTail.hex)")
     }
     text += row(
-      "faults", meaning(UInt64(unit.faultStatus), VTdRegister.faultStatus),
-      unit.faultStatus == 0 ? .plain : .bad)
+      "fault status",
+      // Above these bits is the record that is next, which stays.
+      unit.faultStatus & 0xFF == 0
+        ? "none pending" : meaning(UInt64(unit.faultStatus), VTdRegister.faultStatus),
+      unit.faultStatus & 0xFF == 0 ? .plain : .bad)
     if let hits = unit.cacheHitCount, let misses = unit.cacheMissCount {
       text += row(
         "translations",
@@ -113,7 +130,10 @@ extension ServeStatus {
           + HumanText.count(Int(clamping: misses)) + " walked")
     }
     text += row(
-      "events", HumanText.count(Int(clamping: unit.eventCount)),
+      "trouble",
+      unit.eventCount == 0
+        ? "none"
+        : HumanText.count(Int(clamping: unit.eventCount), "event") + ", which the log tells",
       unit.eventCount == 0 ? .plain : .caution)
     return text
   }

@@ -25,9 +25,29 @@ extension UserServer {
         .refused(
           message: "connection", why: "another client is served",
           errno: LinuxErrno.EBUSY.rawValue))
-      channel.shutDown()
+      Self.turnAway(channel)
     }
     return state.withLock { !$0.hasEnded }
+  }
+
+  /// Answers the first message of a client that is not served, and ends its connection.
+  ///
+  /// A client that gets an answer can say what is wrong; QEMU trips over a stream that ends instead.
+  private static func turnAway(_ channel: SocketChannel) {
+    // It had its turn to send; one that is silent holds up those behind it.
+    channel.limitReceiving(milliseconds: 100)
+    var reader = MessageReader()
+    var files: [ReceivedFile] = []
+    if let header = try? reader.next(from: channel, files: &files), header.isCommand {
+      var reply = [UInt8](repeating: 0, count: UserHeader.byteCount)
+      var span = reply.mutableSpan
+      UserHeader(
+        id: header.id, command: header.command, byteCount: UserHeader.byteCount,
+        flags: UserHeader.reply | UserHeader.failed, error: UInt32(LinuxErrno.EBUSY.rawValue)
+      ).write(into: &span)
+      _ = try? channel.send(reply.span, Span(), [])
+    }
+    channel.shutDown()
   }
 
   /// Makes a client the one that is served, when there is no other.
