@@ -157,5 +157,19 @@ import Testing
       }
       #expect(error?.description.hasSuffix("the folder that it is to be in is not there") == true)
     }
+
+    @Test("of two servers that are given one folder at once, one has it, before any socket answers")
+    func folderLocks() throws {
+      let base = try SocketDirectory(nil)
+      defer { base.remove() }
+      let path = base.path + "/sockets"
+      var first: SocketDirectory? = try SocketDirectory(path)
+      #expect(throws: SocketDirectoryError.inUse(path)) { try SocketDirectory(path) }
+      #expect(first?.path == path)
+      // As when it was killed: nothing is taken away, but the kernel closes what it had.
+      first = nil
+      let second = try SocketDirectory(path)
+      try Calls.removeFolder(second.path)
+    }
   }
 #endif

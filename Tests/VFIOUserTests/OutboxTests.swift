@@ -64,7 +64,11 @@ private final class NarrowChannel: Channel {
     return hasRoom
   }
 
-  func shutDown() {}
+  private let shutDowns = Atomic(0)
+  /// Whether both directions were ended.
+  var isShutDown: Bool { shutDowns.load(ordering: .relaxed) > 0 }
+
+  func shutDown() { shutDowns.wrappingAdd(1, ordering: .relaxed) }
 }
 
 @Suite("What waits to be sent")
@@ -145,6 +149,23 @@ struct OutboxTests {
     #expect(channel.runs.isEmpty)
     let isSent = outbox.send(message.span)
     #expect(isSent && channel.runs.count == 1)
+    outbox.close()
+  }
+
+  @Test("a system without another thread ends the connection, and nothing else")
+  func withoutThread() {
+    let channel = NarrowChannel()
+    channel.addRoom(1)
+    let outbox = Outbox(channel) { _ in nil }
+    let message: [UInt8] = [7]
+    // What goes at once needs no thread.
+    let first = outbox.send(message.span)
+    #expect(first && !channel.isShutDown)
+    let second = outbox.send(message.span)
+    #expect(!second && channel.isShutDown)
+    channel.addRoom(100)
+    let third = outbox.send(message.span)
+    #expect(!third && outbox.held.places == 0)
     outbox.close()
   }
 }

@@ -18,6 +18,7 @@ extern const int32_t clinux_read, clinux_write, clinux_pread, clinux_pwrite, cli
 extern const int32_t clinux_eventfd, clinux_memfd, clinux_ftruncate;
 extern const int32_t clinux_mmap, clinux_mprotect, clinux_munmap;
 extern const int32_t clinux_process_read, clinux_process_write, clinux_getpid;
+extern const int32_t clinux_flock;
 extern const int32_t clinux_pidfd_open, clinux_pidfd_getfd, clinux_fstat;
 extern const int32_t clinux_inotify_init, clinux_inotify_add, clinux_inotify_remove;
 extern const int32_t clinux_epoll_create, clinux_epoll_control, clinux_epoll_wait;
@@ -46,6 +47,11 @@ int32_t clinux_guard(uint64_t start, uint64_t byte_count, uint64_t page_size);
 void clinux_unguard(uint64_t start);
 /* How many pages were replaced by zeros so far. */
 uint64_t clinux_guard_hits(void);
+/*
+ * Adds one to an eventfd without ever waiting, whoever has it as well; answers whether that was done.
+ * It cannot be where the kernel has no asynchronous requests, or no room for them.
+ */
+int32_t clinux_notify(int32_t eventfd);
 extern const int32_t clinux_mkdirat, clinux_symlinkat, clinux_mknodat, clinux_mount, clinux_chdir, clinux_fchmod, clinux_umask;
 extern const int32_t clinux_unshare, clinux_prctl, clinux_seccomp, clinux_wait4, clinux_kill,
     clinux_exit_group, clinux_geteuid, clinux_getegid,

@@ -82,6 +82,24 @@
         })
     }
 
+    /// Locks a folder against all others that lock it, until the descriptor closes.
+    ///
+    /// The kernel ends the lock with the process, however that ends.
+    ///
+    /// - Returns: A descriptor of the folder; it closes at `exec`.
+    /// - Throws: `EAGAIN` when somebody else has the lock; another errno where there are no locks.
+    package static func lockFolder(_ path: String) throws(CallFailure) -> Int32 {
+      let (readWithoutWaiting, exclusiveWithoutWaiting): (Int32, UInt64) = (0o4000, 6)
+      let folder = try open(path, flags: readWithoutWaiting)
+      do throws(CallFailure) {
+        _ = try repeating(clinux_flock, folder.register, exclusiveWithoutWaiting)
+      } catch {
+        try? close(folder)
+        throw error
+      }
+      return folder
+    }
+
     /// Makes a folder.
     package static func makeFolder(_ path: String, mode: UInt32) throws(CallFailure) {
       _ = try withText(path) { text throws(CallFailure) in

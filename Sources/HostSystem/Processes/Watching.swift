@@ -147,9 +147,12 @@
   }
 
   extension Calls {
-    /// Adds one to an eventfd; one that is full and would block stays as it is.
+    /// Adds one to an eventfd; one that is full stays full.
+    ///
+    /// It never waits, also while others that have the eventfd fill it: nobody can be held up by them.
     package static func signal(_ descriptor: Int32) {
-      // The program chooses whether writes to it wait; this one must not.
+      guard clinux_notify(descriptor) == 0 else { return }
+      // Some kernels have no such way. The program chooses whether writes to it wait; this one must not.
       let canBeWritten: Int16 = 4
       guard let ready = try? poll(descriptor), ready & canBeWritten != 0 else { return }
       var one: UInt64 = 1

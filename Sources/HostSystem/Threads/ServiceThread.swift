@@ -16,14 +16,36 @@ public final class ServiceThread: Sendable {
   private let bell: Bell
   private let thread: Thread
 
-  /// Starts a thread.
+  /// Starts a thread; a system that has none left is a bug of whoever set it up, and traps.
   ///
   /// - Parameter serve: Does a piece of the work, and returns whether there is more. It is called on
   ///   the thread until ``stop()``.
-  public init(_ serve: @escaping @Sendable () -> Bool) {
+  public convenience init(_ serve: @escaping @Sendable () -> Bool) {
     let bell = Bell()
+    guard let thread = Self.thread(bell, serve) else {
+      preconditionFailure("the system has no thread left")
+    }
+    self.init(bell, thread)
+  }
+
+  private init(_ bell: Bell, _ thread: Thread) {
     self.bell = bell
-    thread = Thread {
+    self.thread = thread
+  }
+
+  /// Starts a thread, if the system has one left: for threads that others can cause at any time.
+  ///
+  /// - Parameter serve: As above.
+  /// - Returns: The thread; `nil` when the system refuses one.
+  package static func ifPossible(_ serve: @escaping @Sendable () -> Bool) -> ServiceThread? {
+    let bell = Bell()
+    return thread(bell, serve).map { ServiceThread(bell, $0) }
+  }
+
+  private static func thread(
+    _ bell: Bell, _ serve: @escaping @Sendable () -> Bool
+  ) -> Thread? {
+    Thread {
       while bell.wait() {
         while bell.isKept, serve() {}
       }
@@ -126,7 +148,8 @@ private final class Thread: Sendable {
   private let handle: Handle
   private let isJoined = Atomic(false)
 
-  init(_ run: @escaping @Sendable () -> Void) {
+  /// Starts a thread; `nil` when the system has none left.
+  init?(_ run: @escaping @Sendable () -> Void) {
     // The thread takes the reference over.
     let body = unsafe Unmanaged.passRetained(Body(run)).toOpaque()
     #if canImport(Darwin)
@@ -147,7 +170,11 @@ private final class Thread: Sendable {
         }
         return nil
       }, body)
-    precondition(result == 0, "the system has no thread left")
+    guard result == 0 else {
+      // There is no thread that took it.
+      unsafe Unmanaged<Body>.fromOpaque(body).release()
+      return nil
+    }
     #if canImport(Darwin)
       guard let made = unsafe made else { preconditionFailure("a thread has a handle") }
     #endif

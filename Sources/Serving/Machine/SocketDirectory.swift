@@ -1,5 +1,6 @@
 #if os(Linux)
   import HostSystem
+  import VFIOUser
 
   /// The folder of a server's sockets: one that the user names, or a fresh one that only this user may
   /// enter.
@@ -8,6 +9,8 @@
     package let path: String
     /// Whether it was made here, and goes with the server.
     private let isOwned: Bool
+    /// The folder, locked against other servers that are given it; a fresh one is known to nobody.
+    private let lock: ReceivedFile?
 
     /// How fresh ones are named, before a number.
     package static let prefix = "passage-"
@@ -35,6 +38,7 @@
         let number = UInt32.random(in: 0 ... .max)
         path = Self.base + "/" + Self.prefix + String(number, radix: 16)
         isOwned = true
+        lock = nil
         do { try Calls.makeFolder(path, mode: onlyOwner) } catch {
           throw .make(path, errno: error.errno)
         }
@@ -52,7 +56,21 @@
           throw .noFolder(path)
         }
       }
+      // Before anything is looked at or taken away: two that start at once would each take the
+      // other's sockets, which do not answer yet, for those of a dead one.
+      lock = try Self.lock(path)
       try Self.clear(path, patience)
+    }
+
+    /// Locks a folder; `nil` where the file system has no locks, or the folder cannot be read.
+    private static func lock(_ path: String) throws(SocketDirectoryError) -> ReceivedFile? {
+      let isLocked: Int32 = 11
+      do throws(CallFailure) {
+        return ReceivedFile(owning: try Calls.lockFolder(path))
+      } catch {
+        if error.errno == isLocked { throw .inUse(path) }
+        return nil
+      }
     }
 
     /// Takes away what a server that was killed left in a folder.

@@ -128,7 +128,7 @@ final class UserDispatcher {
     let isSent = outbox.send(
       reply.bytes.span.extracting(0..<Int(answer.byteCount)), Span(), replyFiles, .reply)
     if !replyFiles.isEmpty { replyFiles = [] }
-    guard isSent else { return .disconnect("the client is gone") }
+    guard isSent else { return .disconnect("nothing can be sent to the client any more") }
     // A client that does not read its replies is not read either.
     outbox.waitUntilLow()
     return .goOn

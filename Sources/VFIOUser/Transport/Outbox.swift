@@ -72,9 +72,23 @@ final class Outbox: Sendable {
   private let sender = Mutex<ServiceThread?>(nil)
   /// Given when a patient thread is done and another waits for that.
   private let isDone = TimedSignal()
+  private let makeThread: @Sendable (@escaping @Sendable () -> Bool) -> ServiceThread?
 
   /// Makes the way out of a channel.
-  init(_ channel: any Channel) { self.channel = channel }
+  ///
+  /// - Parameters:
+  ///   - channel: The channel.
+  ///   - makeThread: Starts the thread that sends what waits; `nil` when the system has none left,
+  ///     which ends the connection.
+  init(
+    _ channel: any Channel,
+    makeThread: @escaping @Sendable (@escaping @Sendable () -> Bool) -> ServiceThread? = {
+      ServiceThread.ifPossible($0)
+    }
+  ) {
+    self.channel = channel
+    self.makeThread = makeThread
+  }
 
   /// Sends a message, or keeps it for later.
   ///
@@ -141,9 +155,7 @@ final class Outbox: Sendable {
     case .done: return .sent
     case .refused: return .refused
     case .shut: return .shut
-    case .later:
-      pokeSender()
-      return .sent
+    case .later: return pokeSender() ? .sent : .refused
     case .partly: return finish(bytes, tail, sent, files) ? .sent : .refused
     }
   }
@@ -245,17 +257,26 @@ final class Outbox: Sendable {
     state.byteCount = 0
   }
 
-  private func pokeSender() {
-    sender.withLock { sender in
+  /// Lets the thread send what waits, and makes it first if there is none; whether there is one.
+  @discardableResult
+  private func pokeSender() -> Bool {
+    let isThere = sender.withLock { sender in
       if sender == nil {
-        sender = ServiceThread { [weak self] in
+        sender = makeThread { [weak self] in
           guard let self else { return false }
           _ = self.channel.waitForRoom(milliseconds: 100)
           return self.sendWaiting()
         }
       }
       sender?.poke()
+      return sender != nil
     }
+    if !isThere {
+      // What waits would wait for ever.
+      state.withLock { close(&$0) }
+      channel.shutDown()
+    }
+    return isThere
   }
 
   /// Sends what goes of what waits; whether something is left.
