@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeviceModels
+import LogText
 import PCIe
 import Serving
 import Testing
