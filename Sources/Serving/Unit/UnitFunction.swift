@@ -25,6 +25,8 @@ package final class UnitFunction: UserDevice {
   private let interrupts: ServedInterrupts
   private let name: String
   private let trace: any ServeTrace
+  /// Whether what the guest invalidates is told.
+  private let tellsInvalidations: Bool
   private let state: Mutex<State>
 
   private struct State {
@@ -69,6 +71,8 @@ package final class UnitFunction: UserDevice {
     self.unit = unit
     self.memory = memory
     self.trace = trace
+    tellsInvalidations = trace.wantsAccesses
+    if tellsInvalidations { unit.keepInvalidations() }
     state = Mutex(State(config: UnitConfig()))
     information = UnitConfig.information(name: name)
     interrupts = ServedInterrupts(information)
@@ -171,6 +175,9 @@ package final class UnitFunction: UserDevice {
         // There is no register of less than four bytes.
         guard count >= 4 else { return }
         unit.write(bytes.value(count, at: place), at: Int(offset) + place, size: count)
+      }
+      if tellsInvalidations, let batch = unit.takeInvalidations() {
+        trace.note(.invalidated(batch), of: name)
       }
       takeEvents()
     case Int(VFIOPCI.configRegion):
