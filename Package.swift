@@ -219,8 +219,8 @@ let package = Package(
     .testTarget(
       name: "CommandsTests",
       dependencies: [
-        "Commands", "DeviceModels", "HostABI", "HostLab", "HostSystem", "Hardware", "PCIe",
-        "Placement", "Serving", "SoftHost", "TestSupport",
+        "Commands", "DeviceModels", "HostABI", "HostLab", "HostSystem", "Hardware", "LogText",
+        "PCIe", "Placement", "Serving", "SoftHost", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -19,10 +19,12 @@ let package = Package(
   targets: [
     // Counts calls of malloc, which Swift cannot replace.
     .target(name: "Counting"),
+    // What the probes in C measure with.
+    .target(name: "Figures"),
     // What runs as a program of `passage host`, and the bare notification that it is compared with.
-    .executableTarget(name: "HostProbe"),
+    .executableTarget(name: "HostProbe", dependencies: ["Figures"]),
     // Clients of vfio-user servers, and the bare server that they are compared with.
-    .executableTarget(name: "VFIOUserProbe"),
+    .executableTarget(name: "VFIOUserProbe", dependencies: ["Figures"]),
     .executableTarget(
       name: "Benchmarks",
       dependencies: [

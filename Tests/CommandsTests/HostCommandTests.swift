@@ -1,5 +1,6 @@
 import ArgumentParser
 import HostLab
+import LogText
 import Testing
 
 @testable import Commands

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DeviceModels
 import HostSystem
+import LogText
 import PCIe
 import Serving
 import Testing

@@ -18,7 +18,7 @@ final class TracedProgram {
   private var clock: UInt64 = 0
 
   init(
-    _ format: LogWriter.Format = .text(LogStyle()), answersMockRequests: Bool = false
+    _ format: LogFormat = .text(LogStyle()), answersMockRequests: Bool = false
   ) throws {
     let description = try HostDescription.server(answersMockRequests: answersMockRequests)
     host = try SoftwareHost(description)

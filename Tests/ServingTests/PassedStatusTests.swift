@@ -72,6 +72,14 @@ struct PassedStatusTests {
     let process = machine.driver.process(1)
     #expect(machine.attach(9, directory, root: process.root))
     #expect(machine.device.attachedPASIDs.map(\.rawValue) == [9])
+    for pasid: UInt32 in [300, 4, 77, 5] {
+      #expect(machine.attach(pasid, directory, root: process.root))
+    }
+    for limit in 0..<7 {
+      let (count, first) = machine.device.attachedPASIDs(first: limit)
+      #expect(count == 5)
+      #expect(first == Array(machine.device.attachedPASIDs.prefix(limit)))
+    }
     #expect(machine.device.controls == .busMaster)
     machine.device.detached()
     #expect(machine.device.controls.isEmpty)

@@ -42,15 +42,15 @@ struct HostLabRows {
       }
       for (name, value) in bare + requests + copies { figures[name, default: []].append(value) }
     }
-    let bare = (figures["bare"] ?? [0]).median
+    let bare = (figures["bare-median"] ?? [0]).median
     for (name, what) in Self.requests {
-      guard let time = figures[name]?.median else { continue }
+      guard let time = figures[name + "-median"]?.median else { continue }
       table.add(
         "passage host: \(what); baseline: a bare notification, answered by a loop in C",
         "\(time.short) ns", baseline: "\(bare.short) ns", ratio: (time / bare).times,
         bar: "<= 1.6 x", time <= 1.6 * bare)
     }
-    if let copy = figures["copy"]?.median {
+    if let copy = figures["copy-median"]?.median {
       table.add(
         "passage host: copy of 4096 B with a PASID, pwrite of the portal to completion record",
         "\(copy.short) ns", baseline: "\(bare.short) ns", ratio: (copy / bare).times,

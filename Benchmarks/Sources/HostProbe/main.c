@@ -8,10 +8,9 @@
 #include "probe.h"
 
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-FILE *figures;
 
 static void run_pinned(char **command) {
   cpu_set_t one;

@@ -2,6 +2,7 @@
 #include "figures.h"
 #include "load.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 // Registers of the accelerator, and regions, from its specification.

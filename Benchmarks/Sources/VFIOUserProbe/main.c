@@ -10,13 +10,12 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-FILE *figures;
 
 // The first and the last processor that this process may use.
 static void find_processors(int *first, int *last) {

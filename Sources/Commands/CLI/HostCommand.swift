@@ -37,7 +37,7 @@ struct HostCommand: ParsableCommand {
   var mockDevices = false
 
   @OptionGroup(title: "Log")
-  var log: HostLogOptions
+  var log: LogOptionGroup
 
   @OptionGroup(title: "Faults")
   var faults: HostFaultOptions
@@ -63,28 +63,6 @@ struct HostCommand: ParsableCommand {
       devices: device.isEmpty ? [HostRunOptions.usualDevice] : device,
       unit: iommu, log: log.log, answersMockRequests: mockDevices, faults: try faults.plan(),
       limits: faults.limits)
-  }
-}
-
-/// Where the log of requests goes.
-struct HostLogOptions: ParsableArguments {
-  @Option(
-    name: .customLong("log"),
-    help: ArgumentHelp(
-      "Write every request with its meaning, and a summary; - is standard error.",
-      valueName: "FILE|-"))
-  var path: String?
-
-  @Flag(help: "Write the log as JSON, one object a line (to standard error without --log).")
-  var json = false
-
-  @Flag(help: "Give repeated requests a line each.")
-  var logAll = false
-
-  /// The log, if one was asked for.
-  var log: HostRunOptions.Log? {
-    guard path != nil || json || logAll else { return nil }
-    return HostRunOptions.Log(path: path ?? "-", isJSON: json, showsAll: logAll)
   }
 }
 

@@ -49,7 +49,7 @@ struct ServeCommand: ParsableCommand {
   var socketDir: String?
 
   @OptionGroup(title: "Log")
-  var log: ServeLogOptions
+  var log: LogOptionGroup
 
   @OptionGroup(title: "Status")
   var status: ServeStatusOptions
@@ -112,28 +112,6 @@ struct ServeCommand: ParsableCommand {
     } catch {
       throw ValidationError("\(error)")
     }
-  }
-}
-
-/// Where the log of what is served goes.
-struct ServeLogOptions: ParsableArguments {
-  @Option(
-    name: .customLong("log"),
-    help: ArgumentHelp(
-      "Write what client, guest and devices do, and a summary; - is standard error.",
-      valueName: "FILE|-"))
-  var path: String?
-
-  @Flag(help: "Write the log, or the status, as JSON, one object a line.")
-  var json = false
-
-  @Flag(help: "Give repeated accesses a line each.")
-  var logAll = false
-
-  /// The log, if one was asked for.
-  var log: ServeOptions.Log? {
-    guard path != nil || json || logAll else { return nil }
-    return ServeOptions.Log(path: path ?? "-", isJSON: json, showsAll: logAll)
   }
 }
 

@@ -2,19 +2,13 @@ import LogText
 
 /// Turns what happened into lines: decodes, learns, counts and folds, in the order of arrival.
 struct LogWriter: Sendable {
-  /// How a log is written.
-  enum Format: Hashable, Sendable {
-    case text(LogStyle)
-    case json
-  }
-
   private(set) var knowledge: HostKnowledge
   private(set) var summary = LogSummary()
-  private let format: Format
+  private let format: LogFormat
   private var text: TextLog
   private var hasHeading = false
 
-  init(_ devices: [LogDevice], _ format: Format) {
+  init(_ devices: [LogDevice], _ format: LogFormat) {
     knowledge = HostKnowledge(devices)
     self.format = format
     if case .text(let style) = format { text = TextLog(style) } else { text = TextLog(LogStyle()) }

@@ -26,14 +26,6 @@ package final class RequestLog: Sendable {
     var isFinished = false
   }
 
-  /// How a log is written.
-  package enum Format: Hashable, Sendable {
-    /// Text, in a style.
-    case text(LogStyle)
-    /// One JSON object a line.
-    case json
-  }
-
   /// As many records wait at most before who brings one has to write.
   private static let limit = 4096
 
@@ -48,15 +40,10 @@ package final class RequestLog: Sendable {
   ///   - format: Text or JSON.
   ///   - sink: Takes bytes, on one thread at a time.
   package init(
-    devices: [LogDevice], format: Format,
+    devices: [LogDevice], format: LogFormat,
     sink: @escaping @Sendable ([UInt8]) throws(HostError) -> Void
   ) {
-    let lines: LogWriter.Format =
-      switch format {
-      case .text(let style): .text(style)
-      case .json: .json
-      }
-    output = Mutex(Output(writer: LogWriter(devices, lines)))
+    output = Mutex(Output(writer: LogWriter(devices, format)))
     self.sink = sink
   }
 
@@ -131,19 +118,13 @@ extension RequestLog {
   /// Opens a log's file.
   ///
   /// - Parameters:
-  ///   - path: The file, which is made anew; `-` for standard error, because standard output is the
-  ///     program's.
+  ///   - options: Where the log goes and how it looks; the file is made anew.
   ///   - devices: The host's devices.
-  ///   - isJSON: JSON, or text.
-  ///   - showsAll: Every call has its line.
   /// - Throws: ``HostError`` when the file cannot be made.
-  package convenience init(
-    path: String, devices: [LogDevice], isJSON: Bool, showsAll: Bool
-  ) throws(HostError) {
-    let file = try LogFile(path)
-    self.init(
-      devices: devices,
-      format: isJSON ? .json : .text(LogStyle(isColored: file.wantsColor, showsAll: showsAll))
-    ) { bytes throws(HostError) in try file.write(bytes) }
+  package convenience init(_ options: LogOptions, devices: [LogDevice]) throws(HostError) {
+    let file = try LogFile(options.path)
+    self.init(devices: devices, format: options.format(of: file)) {
+      bytes throws(HostError) in try file.write(bytes)
+    }
   }
 }

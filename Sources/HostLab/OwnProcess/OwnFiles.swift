@@ -23,6 +23,9 @@ final class OwnFiles: ForeignDescriptors {
   /// The host's number of a file; `nil` for a descriptor of anything else.
   func file(_ descriptor: Int32) -> Int? { state.withLock { $0.files[descriptor] } }
 
+  /// Whether a descriptor is one of the host's files.
+  func isHosts(_ descriptor: Int32) -> Bool { file(descriptor) != nil }
+
   func resolve(_ descriptor: Int32) throws(LinuxErrno) -> ResolvedDescriptor {
     if let number = file(descriptor) { return .file(number) }
     do throws(CallFailure) {

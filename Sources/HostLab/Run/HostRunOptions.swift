@@ -1,3 +1,5 @@
+package import LogText
+
 /// What `passage host` is asked to do.
 package struct HostRunOptions: Hashable, Sendable {
   /// The host's IOMMU.
@@ -8,23 +10,6 @@ package struct HostRunOptions: Hashable, Sendable {
     case smmuv3
   }
 
-  /// Where the log goes and how it looks.
-  package struct Log: Hashable, Sendable {
-    /// The file; `-` is standard error, because standard output is the program's.
-    package var path: String
-    /// One JSON object a line.
-    package var isJSON: Bool
-    /// Repeats have a line each.
-    package var showsAll: Bool
-
-    /// Describes a log.
-    package init(path: String, isJSON: Bool = false, showsAll: Bool = false) {
-      self.path = path
-      self.isJSON = isJSON
-      self.showsAll = showsAll
-    }
-  }
-
   /// The program and its arguments; never empty.
   package var command: [String]
   /// The devices as the user described them, `KIND[@BDF][,key=value…]`.
@@ -32,7 +17,7 @@ package struct HostRunOptions: Hashable, Sendable {
   /// The host's IOMMU.
   package var unit: Unit
   /// The log, if there is to be one.
-  package var log: Log?
+  package var log: LogOptions?
   /// Whether the mock-device requests of the kernel's self-tests are answered.
   package var answersMockRequests: Bool
   /// What goes wrong for the program.
@@ -45,7 +30,7 @@ package struct HostRunOptions: Hashable, Sendable {
 
   /// Describes a run.
   package init(
-    command: [String], devices: [String] = [usualDevice], unit: Unit = .vtd, log: Log? = nil,
+    command: [String], devices: [String] = [usualDevice], unit: Unit = .vtd, log: LogOptions? = nil,
     answersMockRequests: Bool = false, faults: FaultPlan = FaultPlan(),
     limits: HostLimits = HostLimits()
   ) {

@@ -45,11 +45,7 @@
       let brokenPipe: Int32 = 13
       try Calls.blockSignals(Calls.mask([brokenPipe]))
       let clock = RunClock()
-      let log = try options.log.map { log in
-        try RequestLog(
-          path: log.path, devices: description.logDevices, isJSON: log.isJSON,
-          showsAll: log.showsAll)
-      }
+      let log = try options.log.map { try RequestLog($0, devices: description.logDevices) }
       let numbers = Dictionary(
         uniqueKeysWithValues: tree.nodes.map {
           ($0.path, FileIdentity.deviceNumber(major: tree.major, minor: $0.minor))

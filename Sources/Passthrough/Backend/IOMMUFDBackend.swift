@@ -84,6 +84,28 @@ extension IOMMUFDBackend {
     state.withLock { $0.inPlace.keys.compactMap(\.self).sorted() }
   }
 
+  /// How many PASIDs have a translation, and the lowest of them, ascending.
+  ///
+  /// Looks at each once: cheaper than ``attachedPASIDs`` where there may be a million.
+  ///
+  /// - Parameter limit: How many are named.
+  /// - Returns: The count of all, and at most `limit` of them.
+  public func attachedPASIDs(first limit: Int) -> (count: Int, first: [PASID]) {
+    state.withLock { state in
+      var count = 0
+      var first: [PASID] = []
+      for case let pasid? in state.inPlace.keys {
+        count += 1
+        if first.count >= limit {
+          guard let last = first.last, pasid < last else { continue }
+          first.removeLast()
+        }
+        first.insert(pasid, at: first.firstIndex { $0 > pasid } ?? first.count)
+      }
+      return (count, first)
+    }
+  }
+
   /// How many nested tables there are: one for each first stage in use.
   public var nestedTableCount: Int { state.withLock { $0.tables.count } }
 

@@ -34,26 +34,20 @@ extension ServedPort {
     // Asked for before the first request is let through: of a client that comes later, the epoch that
     // it begins lets none through that began before.
     let peer = peer.withLock { $0 }
-    while true {
+    repeat {
       let count = min(total - done, Self.pieceSize)
       var part = buffer._mutatingExtracting(done..<done + count)
       let at = IOVA(address.rawValue &+ UInt64(done))
       let moved = withRequests(requester) { $0.read(from: at, into: &part, mode) }
       guard let moved else { return .refused(at: at, isWrite: false, doneBytes: done) }
       done += moved.byteCount
-      guard let obstacle = moved.obstacle else {
-        if done < total { continue }
-        return .done
-      }
+      guard let obstacle = moved.obstacle else { continue }
       let next = IOVA(address.rawValue &+ UInt64(done))
       if case .outside(let place) = obstacle, let peer {
         let step = min(total - done, Int(4096 - place.rawValue & 0xFFF))
         var piece = buffer._mutatingExtracting(done..<done + step)
         if (try? peer.read(place.rawValue, into: &piece, while: { mayRequest(requester) })) != nil {
           done += step
-          guard done < total else {
-            return .done
-          }
           continue
         }
       }
@@ -62,7 +56,8 @@ extension ServedPort {
         continue
       }
       return answer(obstacle, next, isWrite: false, done)
-    }
+    } while done < total
+    return .done
   }
 
   /// Writes, without counting it.
@@ -76,7 +71,7 @@ extension ServedPort {
     // Asked for before the first request is let through: of a client that comes later, the epoch that
     // it begins lets none through that began before.
     let peer = peer.withLock { $0 }
-    while true {
+    repeat {
       let count = min(total - done, Self.pieceSize)
       let at = IOVA(address.rawValue &+ UInt64(done))
       let moved = withRequests(requester) {
@@ -84,19 +79,13 @@ extension ServedPort {
       }
       guard let moved else { return .refused(at: at, isWrite: true, doneBytes: done) }
       done += moved.byteCount
-      guard let obstacle = moved.obstacle else {
-        if done < total { continue }
-        return .done
-      }
+      guard let obstacle = moved.obstacle else { continue }
       let next = IOVA(address.rawValue &+ UInt64(done))
       if let place = Self.busAddress(obstacle, next), let peer {
         let step = min(total - done, Int(4096 - place & 0xFFF))
         let part = buffer.extracting(done..<done + step)
         if (try? peer.write(place, part, while: { mayRequest(requester) })) != nil {
           done += step
-          guard done < total else {
-            return .done
-          }
           continue
         }
       }
@@ -105,7 +94,8 @@ extension ServedPort {
         continue
       }
       return answer(obstacle, next, isWrite: true, done)
-    }
+    } while done < total
+    return .done
   }
 
   func copy(
@@ -117,17 +107,14 @@ extension ServedPort {
     // Asked for before the first request is let through: of a client that comes later, the epoch that
     // it begins lets none through that began before.
     let peer = peer.withLock { $0 }
-    while true {
+    repeat {
       let count = min(byteCount - done, Self.pieceSize)
       let from = IOVA(source.rawValue &+ UInt64(done))
       let to = IOVA(target.rawValue &+ UInt64(done))
       let moved = withRequests(requester) { $0.copy(count, from: from, to: to, mode) }
       guard let moved else { return refused(from, isWrite: false, done, requester) }
       done += moved.outcome.byteCount
-      guard let obstacle = moved.outcome.obstacle else {
-        if done < byteCount { continue }
-        return finish(.done, source, byteCount, isWrite: false, requester, target: target)
-      }
+      guard let obstacle = moved.outcome.obstacle else { continue }
       let isWrite = moved.endedAtTarget
       let next = IOVA((isWrite ? target : source).rawValue &+ UInt64(done))
       if Self.busAddress(obstacle, next) != nil, peer != nil {
@@ -137,8 +124,7 @@ extension ServedPort {
           return piece.answer(after: done)
         }
         done += step
-        if done < byteCount { continue }
-        return finish(.done, source, byteCount, isWrite: false, requester, target: target)
+        continue
       }
       let access = mode.union(isWrite ? .write : .read)
       if cured != done, isCured(obstacle, next, access, requester) {
@@ -148,7 +134,8 @@ extension ServedPort {
       return finish(
         answer(obstacle, next, isWrite: isWrite, done), source, byteCount, isWrite: isWrite,
         requester)
-    }
+    } while done < byteCount
+    return finish(.done, source, byteCount, isWrite: false, requester, target: target)
   }
 
   private enum Piece {

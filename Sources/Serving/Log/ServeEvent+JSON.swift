@@ -31,6 +31,7 @@ extension ServeEvent {
     case .dma: "dma"
     case .pageRequest: "page_request"
     case .pageResponse: "page_response"
+    case .invalidated: "invalidation"
     case .unit: "unit"
     case .note: "note"
     }
@@ -88,6 +89,7 @@ extension ServeEvent {
     case .pageResponse(let group, let code):
       json.number("group", group)
       json.string("code", "\(code)")
+    case .invalidated(let batch): batch.write(&json)
     case .unit(let event): json.string("text", event.description)
     }
   }

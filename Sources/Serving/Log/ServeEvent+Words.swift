@@ -66,6 +66,7 @@ extension ServeEvent {
         "page request", text + (wasTaken ? "" : ": nobody takes it"), wasTaken ? .caution : .bad)
     case .pageResponse(let group, let code):
       return words("page response", "group \(group): \(code)", code == .success ? .good : .bad)
+    case .invalidated(let batch): return words("invalidate", batch.text, .muted)
     case .unit(let event): return words("unit", event.description, .bad)
     case .note(let text): return words("note", text, .caution)
     }
@@ -77,12 +78,16 @@ extension ServeEvent {
     switch self {
     case .access(let region, let offset, _, let value, let isWrite):
       // Reading config space is one matter. Other registers with a name repeat with their value, so
-      // that one that changes is seen.
+      // that one that changes is seen; but doorbells change each time, and what they bring about has
+      // lines of its own.
       guard region != RegionName.config || isWrite else { return "read 7" }
       guard let name = function?.register(region, at: offset), !name.hasSuffix("portal") else {
         return "access \(region) \(isWrite)"
       }
+      if name == "IQT", isWrite { return "access \(region) \(offset) \(isWrite)" }
       return "access \(region) \(offset) \(isWrite) \(value)"
+    // One PASID's pages are one matter, wherever they are.
+    case .invalidated(let batch): return batch.scope.map { "invalidate " + $0 }
     // What a device moves is one matter, wherever it moves it.
     case .dma(let pasid, _, _, _, nil): return "dma" + Self.text(pasid)
     case .interrupt(let kind, _): return "interrupt \(kind)"

@@ -33,6 +33,8 @@ public enum ServeEvent: Hashable, Sendable {
   case pageRequest(pasid: UInt32?, address: UInt64, isWrite: Bool, group: UInt16, wasTaken: Bool)
   /// The guest answered.
   case pageResponse(group: UInt16, code: PageGroupResponse.Code)
+  /// The guest told the unit to forget something.
+  case invalidated(VTdInvalidationBatch)
   /// Something of the VT-d unit that an operator may want to know.
   case unit(VTdEvent)
   /// Anything else, in words.

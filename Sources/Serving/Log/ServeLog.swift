@@ -10,14 +10,6 @@ import Synchronization
 /// are counted, and the log says how many are missing. A log that cannot be written goes on counting
 /// for its summary.
 package final class ServeLog: ServeTrace {
-  /// How a log is written.
-  package enum Format: Hashable, Sendable {
-    /// Text, in a style.
-    case text(LogStyle)
-    /// One JSON object a line.
-    case json
-  }
-
   /// Whether accesses to registers and memory are wanted.
   package let wantsAccesses: Bool
 
@@ -34,7 +26,7 @@ package final class ServeLog: ServeTrace {
   ///   - limit: How many events may wait for being written.
   ///   - sink: Takes bytes, on one thread at a time.
   package init(
-    format: Format, wantsAccesses: Bool = true, limit: Int = 1 << 15,
+    format: LogFormat, wantsAccesses: Bool = true, limit: Int = 1 << 15,
     sink: @escaping @Sendable ([UInt8]) throws(HostError) -> Void
   ) {
     self.wantsAccesses = wantsAccesses
@@ -52,10 +44,9 @@ package final class ServeLog: ServeTrace {
   ///
   /// - Parameter options: Where the log goes and how it looks.
   /// - Throws: ``HostError`` when the file cannot be made.
-  package convenience init(_ options: ServeOptions.Log) throws(HostError) {
+  package convenience init(_ options: LogOptions) throws(HostError) {
     let file = try LogFile(options.path)
-    let style = LogStyle(isColored: file.wantsColor, showsAll: options.showsAll)
-    self.init(format: options.isJSON ? .json : .text(style)) {
+    self.init(format: options.format(of: file)) {
       bytes throws(HostError) in try file.write(bytes)
     }
   }
@@ -133,12 +124,12 @@ private final class LogOutput: Sendable {
     var isFinished = false
   }
 
-  private let format: ServeLog.Format
+  private let format: LogFormat
   private let sink: @Sendable ([UInt8]) throws(HostError) -> Void
   private let state: Mutex<State>
 
   init(
-    _ format: ServeLog.Format,
+    _ format: LogFormat,
     _ sink: @escaping @Sendable ([UInt8]) throws(HostError) -> Void
   ) {
     self.format = format

@@ -47,7 +47,7 @@ package final class ServeNotices: ServeTrace {
     case .refused, .unit, .note: isTrouble = true
     // The guest is told of faults and logs them itself; the terminal may be its console.
     case .dma, .listening, .mapped, .unmapped, .access, .interrupt, .message, .interruptsChanged,
-      .reset, .controls, .pageRequest, .pageResponse:
+      .reset, .controls, .pageRequest, .pageResponse, .invalidated:
       return
     }
     let words = event.words(nil)

@@ -1,5 +1,6 @@
 import Hardware
 import LogText
+import VirtualIOMMU
 
 /// What came together in a run, by device.
 struct ServeSummary: Sendable {
@@ -18,6 +19,7 @@ struct ServeSummary: Sendable {
     var pageResponses = 0
     var interrupts = 0
     var refusals = 0
+    var invalidations = 0
     var unitEvents = 0
   }
 
@@ -54,6 +56,7 @@ struct ServeSummary: Sendable {
       if let pasid, counts.pasids.count < pasidLimit { counts.pasids.insert(pasid) }
     case .pageRequest: counts.pageRequests += 1
     case .pageResponse: counts.pageResponses += 1
+    case .invalidated(let batch): counts.invalidations &+= batch.count
     case .unit: counts.unitEvents += 1
     case .listening, .disconnected, .mapped, .unmapped, .interruptsChanged, .reset, .controls,
       .note:
@@ -107,6 +110,9 @@ struct ServeSummary: Sendable {
         HumanText.count(counts.pageRequests, "page request") + ", "
           + HumanText.count(counts.pageResponses, "response"))
     }
+    if counts.invalidations > 0 {
+      parts.append(HumanText.count(counts.invalidations, "invalidation"))
+    }
     if counts.interrupts > 0 { parts.append(HumanText.count(counts.interrupts, "interrupt")) }
     var bad: [String] = []
     if counts.faults > 0 { bad.append(HumanText.count(counts.faults, "fault")) }
@@ -137,6 +143,7 @@ struct ServeSummary: Sendable {
             json.number("interrupts", counts.interrupts)
             json.number("refusals", counts.refusals)
             json.number("unit_events", counts.unitEvents)
+            json.number("invalidations", counts.invalidations)
           }
         }
       }

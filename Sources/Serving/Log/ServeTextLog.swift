@@ -1,5 +1,6 @@
 import Hardware
 import LogText
+import VirtualIOMMU
 
 /// The log as text: one aligned line an event, repeats folded.
 struct ServeTextLog: Sendable {
@@ -21,6 +22,8 @@ struct ServeTextLog: Sendable {
     var offsets: ClosedRange<UInt64>?
     /// Bytes that were moved or mapped.
     var byteCount: UInt64 = 0
+    /// Invalidations.
+    var invalidations = 0
   }
 
   /// As many lines back an event may repeat: drivers poll with some accesses in turn.
@@ -82,6 +85,9 @@ struct ServeTextLog: Sendable {
         ? " at \(offsets.lowerBound.hex)" : ", \(offsets.lowerBound.hex)…\(offsets.upperBound.hex)"
     }
     if run.byteCount > 0 { text += ", \(HumanText.amount(run.byteCount))" }
+    if run.invalidations > 0 {
+      text += ", " + HumanText.count(run.invalidations, "invalidation")
+    }
     return String(repeating: " ", count: 13 + Self.deviceWidth + 1 + Self.eventWidth + 1)
       + style.paint(text, .muted) + "\n"
   }
@@ -99,6 +105,7 @@ struct ServeTextLog: Sendable {
       let old = run.offsets ?? offset...offset
       run.offsets = min(old.lowerBound, offset)...max(old.upperBound, offset)
     case .dma(_, _, let byteCount, _, _): run.byteCount &+= UInt64(max(0, byteCount))
+    case .invalidated(let batch): run.invalidations &+= batch.count
     case .mapped(let range, _, _, _): run.byteCount &+= range.upperBound &- range.lowerBound &+ 1
     case .unmapped(let range): run.byteCount &+= range.upperBound &- range.lowerBound &+ 1
     default: break

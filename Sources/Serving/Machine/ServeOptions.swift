@@ -1,24 +1,8 @@
+package import LogText
 package import VirtualIOMMU
 
 /// What `passage serve` is asked to do.
 package struct ServeOptions: Hashable, Sendable {
-  /// Where the log goes and how it looks.
-  package struct Log: Hashable, Sendable {
-    /// The file; `-` is standard error.
-    package var path: String
-    /// One JSON object a line.
-    package var isJSON: Bool
-    /// Repeats have a line each.
-    package var showsAll: Bool
-
-    /// Describes a log.
-    package init(path: String, isJSON: Bool = false, showsAll: Bool = false) {
-      self.path = path
-      self.isJSON = isJSON
-      self.showsAll = showsAll
-    }
-  }
-
   /// The devices, in the order in which they are named and placed.
   package var devices: [ServedDeviceChoice]
   /// The guest's IOMMU; `nil` when the devices stand behind none of ours.
@@ -31,7 +15,7 @@ package struct ServeOptions: Hashable, Sendable {
   /// The VMM and its arguments; empty when somebody else starts it.
   package var command: [String]
   /// The log, if there is to be one.
-  package var log: Log?
+  package var log: LogOptions?
 
   /// Describes what is to be served.
   ///
@@ -43,7 +27,7 @@ package struct ServeOptions: Hashable, Sendable {
   ///   - log: The log.
   package init(
     devices: [ServedDeviceChoice], unit: ServedUnitChoice? = nil, socketDirectory: String,
-    command: [String] = [], log: Log? = nil
+    command: [String] = [], log: LogOptions? = nil
   ) {
     self.devices = devices
     self.unit = unit

@@ -26,12 +26,12 @@ extension ServedMachine.Served {
   private func status(of passed: PassedDevice, isBehindUnit: Bool) -> ServeStatus.Device {
     let memory = passed.reachableMemory
     let byteCount = memory.reduce(0) { $0 &+ ($1.upperBound &- $1.lowerBound &+ 1) }
-    let pasids = passed.attachedPASIDs
+    let pasids = passed.attachedPASIDs(first: PASIDCensus.named)
     return ServeStatus.Device(
       function: function(
         mappings: (memory.count, byteCount), controls: passed.controls.list),
       kind: kind, pasidCount: isBehindUnit ? pasids.count : nil,
-      firstPASIDs: pasids.prefix(PASIDCensus.named).map(\.rawValue),
+      firstPASIDs: pasids.first.map(\.rawValue),
       pageRequestCount: passed.counts[.pageRequests], problems: passed.problems)
   }
 
@@ -74,7 +74,7 @@ enum PASIDCensus {
   /// How many are named.
   static let named = 8
 
-  /// Looks at every table that is there: at most 16,384 of 64 entries.
+  /// Looks at every table that is there.
   ///
   /// - Returns: `nil` while the unit translates nothing, or the device has no PASIDs.
   static func take(
@@ -88,20 +88,12 @@ enum PASIDCensus {
     else { return nil }
     var count = 0
     var first: [UInt32] = []
-    for index in 0..<UInt64(1) << UInt64(min(context.pasidWidth, 20) - 6) {
-      let place = GuestPhysicalAddress(context.directory.rawValue &+ index &* 8)
-      guard let word = unit.memory.load(place) else { break }
-      let entry = VTdPASIDDirectoryEntry(rawValue: word)
-      guard entry.isPresent else { continue }
-      for slot in 0..<64 as Range<UInt64> {
-        // The first belongs to requests without a PASID.
-        guard index + slot > 0,
-          let low = unit.memory.load(
-            GuestPhysicalAddress(entry.table.rawValue &+ slot &* 64)), low & 1 == 1
-        else { continue }
-        count += 1
-        if first.count < named { first.append(UInt32(index * 64 + slot)) }
-      }
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    tables.forEachPASID(in: context, &buffer) { pasid, _ in
+      // The first belongs to requests without a PASID.
+      guard pasid.rawValue > 0 else { return }
+      count += 1
+      if first.count < named { first.append(pasid.rawValue) }
     }
     return (count, first)
   }

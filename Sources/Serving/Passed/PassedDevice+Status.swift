@@ -16,6 +16,14 @@ extension PassedDevice {
     realised.withLock { $0.device?.backend?.attachedPASIDs ?? [] }
   }
 
+  /// How many PASIDs have a translation on the host, and the lowest of them, ascending.
+  ///
+  /// - Parameter limit: How many are named.
+  /// - Returns: The count of all, and at most `limit` of them.
+  func attachedPASIDs(first limit: Int) -> (count: Int, first: [PASID]) {
+    realised.withLock { $0.device?.backend?.attachedPASIDs(first: limit) ?? (0, []) }
+  }
+
   /// What config space, as the guest is shown it, lets the function do; nothing once it was given
   /// back.
   var controls: FunctionControls {

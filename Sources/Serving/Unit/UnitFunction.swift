@@ -25,6 +25,8 @@ package final class UnitFunction: UserDevice {
   private let interrupts: ServedInterrupts
   private let name: String
   private let trace: any ServeTrace
+  /// Whether what the guest invalidates is told.
+  private let tellsInvalidations: Bool
   private let state: Mutex<State>
 
   private struct State {
@@ -71,6 +73,8 @@ package final class UnitFunction: UserDevice {
     self.unit = unit
     self.memory = memory
     self.trace = trace
+    tellsInvalidations = trace.wantsAccesses
+    if tellsInvalidations { unit.keepInvalidations() }
     state = Mutex(State(config: UnitConfig()))
     information = UnitConfig.information(name: name)
     interrupts = ServedInterrupts(information)
@@ -195,6 +199,9 @@ package final class UnitFunction: UserDevice {
       }
       // A client that had not answered earlier messages may have done so by now.
       routes.retry()
+      if tellsInvalidations, let batch = unit.takeInvalidations() {
+        trace.note(.invalidated(batch), of: name)
+      }
       takeEvents()
     case Int(VFIOPCI.configRegion):
       let base = state.withLock { state -> UInt64? in

@@ -4,12 +4,6 @@ import HostSystem
 /// System calls on open files, by what the file is.
 extension HostState {
   func ioctl(
-    _ descriptor: Int32, _ request: UInt32, _ argument: UInt64, by caller: Caller
-  ) throws(LinuxErrno) -> Int32 {
-    try ioctl(try caller.file(descriptor), request, argument, by: caller)
-  }
-
-  func ioctl(
     _ file: OpenFile, _ request: UInt32, _ argument: UInt64, by caller: Caller
   ) throws(LinuxErrno) -> Int32 {
     switch file.kind {
@@ -18,12 +12,6 @@ extension HostState {
     case .group(let group): try ioctl(on: group, request, argument, by: caller)
     case .faults, .events, .counter, .event, .memory, .access, .buffer, .other: throw .ENOTTY
     }
-  }
-
-  func read(
-    _ descriptor: Int32, _ address: UInt64, _ count: Int, at offset: UInt64?, by caller: Caller
-  ) throws(LinuxErrno) -> Int {
-    try read(try caller.file(descriptor), address, count, at: offset, by: caller)
   }
 
   func read(
@@ -54,12 +42,6 @@ extension HostState {
   }
 
   func write(
-    _ descriptor: Int32, _ address: UInt64, _ count: Int, at offset: UInt64?, by caller: Caller
-  ) throws(LinuxErrno) -> Int {
-    try write(try caller.file(descriptor), address, count, at: offset, by: caller)
-  }
-
-  func write(
     _ file: OpenFile, _ address: UInt64, _ count: Int, at offset: UInt64?, by caller: Caller
   ) throws(LinuxErrno) -> Int {
     guard count >= 0 else { throw .EINVAL }
@@ -84,8 +66,8 @@ extension HostState {
     }
   }
 
-  func poll(_ descriptor: Int32, by caller: Caller) throws(LinuxErrno) -> Readiness {
-    switch try caller.file(descriptor).kind {
+  func poll(_ file: OpenFile) -> Readiness {
+    switch file.kind {
     case .faults(let queue): queue.isReadable ? [.readable, .writable] : .writable
     case .events(let queue): queue.isReadable ? .readable : []
     case .counter(let counter): counter.isSignalled ? [.readable, .writable] : .writable
@@ -96,12 +78,6 @@ extension HostState {
   }
 
   /// The memory that a mapping is wanted of.
-  func mappable(
-    _ descriptor: Int32, _ offset: UInt64, _ byteCount: Int, by caller: Caller
-  ) throws(LinuxErrno) -> MappableMemory {
-    try mappable(try caller.file(descriptor), offset, byteCount)
-  }
-
   func mappable(
     _ file: OpenFile, _ offset: UInt64, _ byteCount: Int
   ) throws(LinuxErrno) -> MappableMemory {

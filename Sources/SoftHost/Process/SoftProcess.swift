@@ -5,11 +5,12 @@ import Synchronization
 /// A program on a software host: the seam's system calls, answered in memory.
 ///
 /// Its memory is ``ProcessMemory``: addresses are real ones in this process, and only what was
-/// allocated through here is reached. When it goes away, all of its descriptors are closed.
+/// allocated through here is reached. Its descriptors are numbers of its own, unless somebody else
+/// keeps them. When it goes away, all of its descriptors are closed.
 public final class SoftProcess: HostKernel {
   /// The host that answers.
   public let host: SoftwareHost
-  let memory = ProcessMemory()
+  package let memory = ProcessMemory()
   private let number: Int
   /// Places for structures of ``perform(_:on:_:)``, each of ``scratchSize`` bytes.
   private let scratch = Mutex<[UInt64]>([])
@@ -21,6 +22,23 @@ public final class SoftProcess: HostKernel {
     number = host.state.withLock {
       $0.addCaller(
         Caller(memory: memory, files: DescriptorTable(), credentials: { credentials }))
+    }
+  }
+
+  /// Notes a program in this process whose descriptors somebody else keeps.
+  ///
+  /// - Parameters:
+  ///   - host: Who answers.
+  ///   - descriptors: What its descriptors lead to, and what it may do. Closing one is theirs: the
+  ///     host is told by ``SoftwareHost/released(_:)``.
+  package init(_ host: SoftwareHost, descriptors: any ForeignDescriptors) {
+    self.host = host
+    let memory = memory
+    number = host.state.withLock { state in
+      state.addCaller(
+        Caller(
+          memory: memory, files: NumberedFiles(state, descriptors),
+          credentials: { descriptors.credentials }))
     }
   }
 
@@ -52,7 +70,7 @@ public final class SoftProcess: HostKernel {
     _ descriptor: Int32, _ request: UInt32, _ argument: UInt64
   ) throws(LinuxErrno) -> Int32 {
     try call { host, caller throws(LinuxErrno) in
-      try host.ioctl(descriptor, request, argument, by: caller)
+      try host.ioctl(try caller.file(descriptor), request, argument, by: caller)
     }
   }
 
@@ -85,7 +103,7 @@ public final class SoftProcess: HostKernel {
     _ descriptor: Int32, _ address: UInt64, _ count: Int
   ) throws(LinuxErrno) -> Int {
     try call { host, caller throws(LinuxErrno) in
-      try host.read(descriptor, address, count, at: nil, by: caller)
+      try host.read(try caller.file(descriptor), address, count, at: nil, by: caller)
     }
   }
 
@@ -94,7 +112,7 @@ public final class SoftProcess: HostKernel {
     _ descriptor: Int32, _ address: UInt64, _ count: Int
   ) throws(LinuxErrno) -> Int {
     try call { host, caller throws(LinuxErrno) in
-      try host.write(descriptor, address, count, at: nil, by: caller)
+      try host.write(try caller.file(descriptor), address, count, at: nil, by: caller)
     }
   }
 
@@ -103,7 +121,7 @@ public final class SoftProcess: HostKernel {
     _ descriptor: Int32, _ address: UInt64, _ count: Int, at offset: UInt64
   ) throws(LinuxErrno) -> Int {
     try call { host, caller throws(LinuxErrno) in
-      try host.read(descriptor, address, count, at: offset, by: caller)
+      try host.read(try caller.file(descriptor), address, count, at: offset, by: caller)
     }
   }
 
@@ -112,13 +130,13 @@ public final class SoftProcess: HostKernel {
     _ descriptor: Int32, _ address: UInt64, _ count: Int, at offset: UInt64
   ) throws(LinuxErrno) -> Int {
     try call { host, caller throws(LinuxErrno) in
-      try host.write(descriptor, address, count, at: offset, by: caller)
+      try host.write(try caller.file(descriptor), address, count, at: offset, by: caller)
     }
   }
 
   /// Which of read and write would go ahead.
   public func poll(_ descriptor: Int32) throws(LinuxErrno) -> Readiness {
-    try call { host, caller throws(LinuxErrno) in try host.poll(descriptor, by: caller) }
+    try call { host, caller throws(LinuxErrno) in host.poll(try caller.file(descriptor)) }
   }
 
   /// Maps a memory file, a memory BAR of a device, or a driver's memory by the context's descriptor.
@@ -126,7 +144,7 @@ public final class SoftProcess: HostKernel {
     _ descriptor: Int32, offset: UInt64, _ byteCount: Int, _ protection: MemoryProtection
   ) throws(LinuxErrno) -> UInt64 {
     let found = try call { host, caller throws(LinuxErrno) in
-      try host.mappable(descriptor, offset, byteCount, by: caller)
+      try host.mappable(try caller.file(descriptor), offset, byteCount)
     }
     return memory.map(
       found.memory, offset: found.offset, byteCount, protection, keeping: found.keeper)

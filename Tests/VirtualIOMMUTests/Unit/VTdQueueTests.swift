@@ -187,6 +187,28 @@ struct VTdQueueTests {
     #expect(backend.takeCalls().isEmpty)
   }
 
+  @Test("what was invalidated is kept for a log only when one is, and until it is taken")
+  func kept() throws {
+    let guest = try UnitGuest(pages: 16)
+    guest.enableQueue()
+    #expect(guest.submit([.iotlbGlobal]))
+    #expect(guest.unit.takeInvalidations() == nil)
+    guest.unit.keepInvalidations()
+    // A wait alone tells of nothing.
+    #expect(guest.submit([]))
+    #expect(guest.unit.takeInvalidations() == nil)
+    let pasid = try #require(PASID.number(5))
+    #expect(guest.submit([.iotlbGlobal, .pasidAll(5), .pasidCache(5)]))
+    let batch = try #require(guest.unit.takeInvalidations())
+    #expect(
+      batch.first == [
+        .unit(.allTranslations), .unit(.pasidPages(.everything, pasid, domain: 1)),
+        .unit(.pasid(pasid, domain: 1)),
+      ])
+    #expect(batch.count == 3 && batch.pageCount == 0 && batch.waitCount == 1)
+    #expect(guest.unit.takeInvalidations() == nil)
+  }
+
   @Test("a silent device drops the wait behind it and stops the queue until ITE is cleared")
   func silence() throws {
     let guest = try UnitGuest(pages: 64)

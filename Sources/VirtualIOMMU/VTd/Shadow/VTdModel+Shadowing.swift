@@ -189,43 +189,14 @@ extension VTdModel {
 
   /// Finds the PASIDs with present entries, by way of the present entries of the directory.
   private mutating func findPASIDs(_ context: VTdContextEntry, onlyStale: Bool) {
-    let width = min(context.pasidWidth, tables.features.pasidWidth)
-    let count = 1 << max(0, width - 6)
+    // The model's own buffer, taken out so that both can change.
     var bytes: [UInt8] = []
     swap(&bytes, &tableBuffer)
-    for first in stride(from: 0, to: count, by: 512) {
-      let part = min(512, count - first)
-      let place = GuestPhysicalAddress(context.directory.rawValue &+ UInt64(first) &* 8)
-      guard read(part * 8, at: place, into: &bytes) else { continue }
-      // The entries of this page, since the buffer is needed for their tables.
-      var present: [(Int, GuestPhysicalAddress)] = []
-      for index in 0..<part {
-        let entry = VTdPASIDDirectoryEntry(rawValue: bytes.span.little(at: index * 8) ?? 0)
-        if entry.isPresent { present.append((first + index, entry.table)) }
-      }
-      for (index, table) in present where read(4096, at: table, into: &bytes) {
-        for low in 0..<64 {
-          let word: UInt64 = bytes.span.little(at: low * 64) ?? 0
-          guard word & 1 != 0, let pasid = PASID(rawValue: UInt32(index << 6 | low)),
-            pasid.rawValue >> UInt32(width) == 0
-          else { continue }
-          if onlyStale {
-            let domain: UInt16 = bytes.span.little(at: low * 64 + 8) ?? 0
-            guard shadow.staleDomains.contains(domain) else { continue }
-          }
-          shadow.found.append(pasid)
-        }
-      }
+    let tables = tables
+    tables.forEachPASID(in: context, &bytes) { pasid, domain in
+      if !onlyStale || shadow.staleDomains.contains(domain) { shadow.found.append(pasid) }
     }
     swap(&bytes, &tableBuffer)
-  }
-
-  private func read(
-    _ count: Int, at place: GuestPhysicalAddress, into bytes: inout [UInt8]
-  ) -> Bool {
-    var target = bytes.mutableSpan
-    var part = target._mutatingExtracting(0..<count)
-    return memory.read(from: place, into: &part)
   }
 }
 

@@ -74,6 +74,7 @@ extension VTdModel {
         do {
           let command = try descriptor.command(
             kinds, maximumMask: VTdConfiguration.maximumAddressMask)
+          if keepsInvalidations { keep(command) }
           guard try execute(command) else {
             head = next
             reportSilence()

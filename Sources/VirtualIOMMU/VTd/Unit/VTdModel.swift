@@ -28,6 +28,9 @@ struct VTdModel: ~Copyable {
   var listeners: [any VTdCacheListener] = []
   var shadow = VTdShadow()
   var log = VTdEventLog()
+  /// Whether what the queue invalidates is kept for a log.
+  var keepsInvalidations = false
+  var kept = VTdInvalidationBatch()
   /// Where descriptors are read to, a page at a time.
   var queueBuffer = [UInt8](repeating: 0, count: 4096)
   /// Where tables are read to, which a descriptor may ask for.

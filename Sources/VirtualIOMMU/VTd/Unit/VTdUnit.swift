@@ -93,6 +93,16 @@ public final class VTdUnit: GuestIOMMU, Sendable {
   /// How many events were dropped because nobody took them.
   public var droppedEvents: Int { model.withLock { $0.log.dropped } }
 
+  /// Keeps what the guest's queue invalidates from now on, for ``takeInvalidations()``.
+  public func keepInvalidations() { model.withLock { $0.keepsInvalidations = true } }
+
+  /// What the queue told to forget since the last call; `nil` when that is nothing.
+  ///
+  /// Nothing is kept before ``keepInvalidations()``.
+  public func takeInvalidations() -> VTdInvalidationBatch? {
+    model.withLock { $0.takeKept() }
+  }
+
   // MARK: Devices
 
   /// What the host is asked for: nesting and PASIDs in scalable mode.

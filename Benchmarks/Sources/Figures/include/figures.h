@@ -2,7 +2,6 @@
 #define FIGURES_H
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 // Where the figures go, a line each: a name and nanoseconds.
@@ -14,11 +13,8 @@ static inline double now(void) {
   return time.tv_sec * 1e9 + time.tv_nsec;
 }
 
-static inline void check(int holds, const char *what) {
-  if (holds) return;
-  perror(what);
-  exit(1);
-}
+// Ends the process with the reason for what does not hold.
+void check(int holds, const char *what);
 
 // What each of some calls took.
 struct times {
@@ -26,24 +22,12 @@ struct times {
   long count;
 };
 
-static inline struct times make_times(long count) {
-  struct times times = {calloc(count > 0 ? count : 1, sizeof(double)), 0};
-  check(times.each != NULL, "calloc");
-  return times;
-}
+// Room for so many.
+struct times make_times(long count);
 
-static inline int compare_times(const void *left, const void *right) {
-  double a = *(const double *)left, b = *(const double *)right;
-  return a < b ? -1 : a > b;
-}
-
-// The middle one, and the one that a hundredth of the calls are beyond.
-static inline void tell(const char *name, struct times times) {
-  qsort(times.each, times.count, sizeof(double), compare_times);
-  fprintf(figures, "%s-median %.1f\n", name, times.each[times.count / 2]);
-  fprintf(figures, "%s-p99 %.1f\n", name, times.each[times.count * 99 / 100]);
-  free(times.each);
-}
+// Writes the middle one, which a call that waits for a busy processor does not move, and the one that
+// a hundredth of the calls are beyond. The room is gone after that.
+void tell(const char *name, struct times times);
 
 // Times a call some times over, after a tenth that does not count: all of them together, for the rate,
 // and each by itself.
