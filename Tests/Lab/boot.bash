@@ -18,6 +18,7 @@ boot() {
   trap 'exit 143' TERM HUP
 
   pack "$@" >"$work/initrd"
+  choose_qemu
   choose_machine
   local more
   read -ra more <<<"$qemu_args"
@@ -33,13 +34,7 @@ boot() {
   local again=(-no-reboot)
   ((boots == 1)) || again=()
   local always=(console=ttyS0 loglevel=5 no_timer_check panic=-1 oops=panic)
-  local libraries="$system/usr/lib/x86_64-linux-gnu"
-  # The emulator runs with its own Debian's loader and libraries: no chroot, nothing mounted, and
-  # every path means what it means here.
-  timeout --kill-after=5 "$timeout" ${launcher[@]+"${launcher[@]}"} \
-    "$system/usr/lib64/ld-linux-x86-64.so.2" --library-path "$libraries" \
-    "$system/usr/bin/qemu-system-x86_64" \
-    -L "$system/usr/share/seabios" -L "$system/usr/share/qemu" \
+  timeout --kill-after=5 "$timeout" ${launcher[@]+"${launcher[@]}"} "${qemu[@]}" \
     -nodefaults -no-user-config -display none -monitor none "${again[@]}" \
     -accel tcg,thread=multi -cpu max -smp "$processors" -m "$memory" \
     ${hardware[@]+"${hardware[@]}"} ${hardware_options[@]+"${hardware_options[@]}"} \
@@ -132,6 +127,18 @@ pack() {
   (cd "$root" && find . | "$system/usr/bin/busybox" cpio -o -H newc 2>/dev/null)
 }
 
+# Sets qemu to the command that stands before all options: the lab's QEMU, or $QEMU.
+choose_qemu() {
+  # The lab's runs with its own Debian's loader and libraries: no chroot, nothing mounted, and every
+  # path means what it means here.
+  qemu=("$system/usr/lib64/ld-linux-x86-64.so.2"
+    --library-path "$system/usr/lib/x86_64-linux-gnu" "$system/usr/bin/qemu-system-x86_64"
+    -L "$system/usr/share/seabios" -L "$system/usr/share/qemu")
+  [[ -n "${QEMU:-}" ]] || return 0
+  # Another one brings its own firmware.
+  qemu=("$(command -v "$QEMU")") || fail "no program $QEMU"
+}
+
 # Sets hardware, ports and iommu_args.
 choose_machine() {
   local name
@@ -139,11 +146,11 @@ choose_machine() {
   hardware=(-machine q35)
   case "$machine" in
     vtd)
-      hardware+=(-device "$(vtd),scalable-mode=on,fsts=on,svm=on,pasid-bits=20")
+      hardware+=(-device "$(vtd_scalable first-stage)")
       iommu_args='intel_iommu=on,sm_on'
       ;;
     vtd-second-stage)
-      hardware+=(-device "$(vtd),scalable-mode=on,pasid-bits=20")
+      hardware+=(-device "$(vtd_scalable)")
       iommu_args='intel_iommu=on,sm_on'
       ;;
     vtd-legacy)
@@ -157,7 +164,7 @@ choose_machine() {
     none) ;;
     # What stands behind a stock VMM's own IOMMU; host-qemu puts a device there.
     host)
-      hardware+=(-device "$(vtd),scalable-mode=on,fsts=on,svm=on,pasid-bits=20")
+      hardware+=(-device "$(vtd_scalable first-stage)")
       iommu_args='intel_iommu=on,sm_on'
       ;;
     # Machine, unit and what the kernel needs for it come from `passage serve`.
@@ -194,3 +201,14 @@ choose_machine() {
 }
 
 vtd() { printf 'intel-iommu,intremap=on,device-iotlb=on,caching-mode=on'; }
+
+# The same in scalable mode with PASIDs, and with first-stage tables if wanted.
+vtd_scalable() {
+  local words=scalable-mode=on,pasid-bits=20 first=fsts=on,svm=on
+  if [[ "$("${qemu[@]}" -device intel-iommu,help 2>&1)" == *' x-scalable-mode='* ]]; then
+    # QEMU 10.1's words; it knows neither SVM nor how many bits a PASID has.
+    words=x-scalable-mode=on,x-pasid-mode=on first=x-flts=on
+  fi
+  [[ "${1:-}" == first-stage ]] || first=''
+  printf '%s' "$(vtd),$words${first:+,$first}"
+}
