@@ -15,7 +15,8 @@ import Testing
             name: "dsa0", place: "00:08.0", socket: "/run/p/dsa0.sock", client: "QEMU, 0.0",
             mappingCount: 3, mappedByteCount: 512 << 20, controls: ["bus master", "PASID"]),
           kind: "dsa", pasidCount: 1000, firstPASIDs: [1, 2, 3, 4, 5, 6, 7, 8], dmaReadCount: 2000,
-          dmaWriteCount: 2000, dmaByteCount: 8 << 20, faultCount: 2, pageRequestCount: 5,
+          dmaWriteCount: 2000, dmaByteCount: 8 << 20, faultCount: 2,
+          lastFault: "DMA read at 0x40000000 PASID 4, 64 B: fault, no page", pageRequestCount: 5,
           waitingPageRequestCount: 1),
         .init(
           function: .init(name: "nic0", place: "00:09.0", socket: "/run/p/nic0.sock"),
@@ -37,6 +38,7 @@ import Testing
           device  place    client     guest memory  on                 PASIDs            DMA                      faults  requests
           dsa0    00:08.0  connected  512 MiB in 3  bus master, PASID  1,000: 1 2 3 4 …  2,000 r, 2,000 w, 8 MiB  2       5 (1 wait)
           nic0    00:09.0  none       -             -                  -                 -                        0       0
+          dsa0: last fault: DMA read at 0x40000000 PASID 4, 64 B: fault, no page
 
           iommu  VT-d unit at 00:05.0, client connected, guest memory 512 MiB in 3
             registers     at 0xfebf0000, the function is hidden from PCI

@@ -57,6 +57,8 @@ struct MachineTests {
     try guest.enable(pasids: [77])
     try guest.move(0x1_0000, 0x1_1000, 64, record: 0x1_2000)
     try guest.wait { try guest.load(4, 0xC0, 0, guest.device) & 1 == 1 }
+    let words = try #require(guest.device.counts.lastFault).words(nil).text
+    #expect(words.contains("PASID 77") && words.contains("fault, no way to memory for this PASID"))
     // Primary pending fault, and a record that names reason, requester, PASID and address.
     #expect(try guest.load(4, UInt64(VTdRegister.faultStatus), 0, guest.function) & 2 == 2)
     let high = try guest.load(8, UInt64(VTdRegister.faultRecords) + 8, 0, guest.function)

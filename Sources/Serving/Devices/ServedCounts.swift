@@ -19,6 +19,7 @@ package final class ServedCounts: Sendable {
   private let registerReads = Atomic<UInt64>(0)
   private let registerWrites = Atomic<UInt64>(0)
   private let events = Atomic<UInt64>(0)
+  private let fault = Mutex<ServeEvent?>(nil)
 
   package init() {}
 
@@ -38,6 +39,12 @@ package final class ServedCounts: Sendable {
     case .events: events.wrappingAdd(number, ordering: .relaxed)
     }
   }
+
+  /// The last DMA that was refused; `nil` when none was.
+  var lastFault: ServeEvent? { fault.withLock { $0 } }
+
+  /// Keeps the last DMA that was refused; words are made of it when somebody asks.
+  func keep(_ refused: ServeEvent) { fault.withLock { $0 = refused } }
 
   /// A count as it is now.
   package subscript(count: Count) -> UInt64 {

@@ -261,11 +261,14 @@ extension ServedPort {
       switch answer {
       case .done: nil
       case .fault(let at, _, _): "no page that allows it at \(at.rawValue.hex)"
-      case .refused(let at, _, _): "nothing answers for the requester at \(at.rawValue.hex)"
+      case .refused(let at, _, _):
+        "no way to memory" + (requester.pasid == nil ? "" : " for this PASID")
+          + " at \(at.rawValue.hex)"
       }
-    trace.note(
-      .dma(
-        pasid: requester.pasid?.rawValue, address: address.rawValue, byteCount: byteCount,
-        isWrite: isWrite, fault: fault), of: name)
+    let event = ServeEvent.dma(
+      pasid: requester.pasid?.rawValue, address: address.rawValue, byteCount: byteCount,
+      isWrite: isWrite, fault: fault)
+    if fault != nil { counts.keep(event) }
+    trace.note(event, of: name)
   }
 }

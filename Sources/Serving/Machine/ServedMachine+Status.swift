@@ -16,6 +16,10 @@ extension ServedMachine.Served {
       kind: kind, pasidCount: pasids?.count, firstPASIDs: pasids?.first ?? [],
       dmaReadCount: counts[.reads], dmaWriteCount: counts[.writes],
       dmaByteCount: counts[.readBytes] &+ counts[.writtenBytes], faultCount: counts[.faults],
+      lastFault: counts.lastFault.map { event in
+        let words = event.words(nil)
+        return words.event + " " + words.text
+      },
       pageRequestCount: counts[.pageRequests],
       waitingPageRequestCount: counts[.pageRequests]
         &- min(

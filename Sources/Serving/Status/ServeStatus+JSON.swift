@@ -23,6 +23,7 @@ extension ServeStatus {
     json.number("dma_write_count", device.dmaWriteCount)
     json.number("dma_byte_count", device.dmaByteCount)
     json.number("fault_count", device.faultCount)
+    if let fault = device.lastFault { json.string("last_fault", fault) }
     json.number("page_request_count", device.pageRequestCount)
     json.number("waiting_page_request_count", device.waitingPageRequestCount)
     json.array("problems") { json in

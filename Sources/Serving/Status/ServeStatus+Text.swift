@@ -33,6 +33,9 @@ extension ServeStatus {
     var text = style.paint("serving for \(Self.uptime(seconds))", .muted) + "\n"
     text += Self.table(rows, style)
     for device in devices {
+      if let fault = device.lastFault {
+        text += HumanText.printable("\(device.function.name): last fault: \(fault)") + "\n"
+      }
       for problem in device.problems {
         text += style.paint(HumanText.printable("\(device.function.name): \(problem)"), .bad) + "\n"
       }

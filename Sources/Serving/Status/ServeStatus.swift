@@ -84,6 +84,8 @@ public struct ServeStatus: Hashable, Sendable, Codable {
     public var dmaByteCount: UInt64
     /// DMA that was refused.
     public var faultCount: UInt64
+    /// The last of it, in words; `nil` when there was none.
+    public var lastFault: String?
     /// Pages that it asked for.
     public var pageRequestCount: UInt64
     /// Page requests that wait for an answer.
@@ -95,7 +97,8 @@ public struct ServeStatus: Hashable, Sendable, Codable {
       case function, kind, pasidCount
       // What the decoder's strategy makes of the key in snake case.
       case firstPASIDs = "firstPasids"
-      case dmaReadCount, dmaWriteCount, dmaByteCount, faultCount, pageRequestCount
+      case dmaReadCount, dmaWriteCount, dmaByteCount, faultCount, lastFault
+      case pageRequestCount
       case waitingPageRequestCount, problems
     }
 
@@ -110,14 +113,15 @@ public struct ServeStatus: Hashable, Sendable, Codable {
     ///   - dmaWriteCount: Writes of guest memory.
     ///   - dmaByteCount: Bytes that it moved.
     ///   - faultCount: DMA that was refused.
+    ///   - lastFault: The last of it, in words.
     ///   - pageRequestCount: Pages that it asked for.
     ///   - waitingPageRequestCount: Page requests that wait for an answer.
     ///   - problems: What the host could not be made to do for it.
     public init(
       function: Function, kind: String, pasidCount: Int? = nil, firstPASIDs: [UInt32] = [],
       dmaReadCount: UInt64 = 0, dmaWriteCount: UInt64 = 0, dmaByteCount: UInt64 = 0,
-      faultCount: UInt64 = 0, pageRequestCount: UInt64 = 0, waitingPageRequestCount: UInt64 = 0,
-      problems: [String] = []
+      faultCount: UInt64 = 0, lastFault: String? = nil, pageRequestCount: UInt64 = 0,
+      waitingPageRequestCount: UInt64 = 0, problems: [String] = []
     ) {
       self.function = function
       self.kind = kind
@@ -127,6 +131,7 @@ public struct ServeStatus: Hashable, Sendable, Codable {
       self.dmaWriteCount = dmaWriteCount
       self.dmaByteCount = dmaByteCount
       self.faultCount = faultCount
+      self.lastFault = lastFault
       self.pageRequestCount = pageRequestCount
       self.waitingPageRequestCount = waitingPageRequestCount
       self.problems = problems
