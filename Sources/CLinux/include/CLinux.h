@@ -40,7 +40,7 @@ extern const uint32_t clinux_architecture;
 
 /*
  * Memory that somebody else may shorten: a touch behind its end finds zeros from then on, not SIGBUS.
- * Answers whether there is room to note it, up to 4,096 ranges.
+ * Answers whether there is room to note it, up to 16,384 ranges.
  */
 int32_t clinux_guard(uint64_t start, uint64_t byte_count, uint64_t page_size);
 /* Forgets a range. */
