@@ -9,9 +9,9 @@
     /// As many may wait to be answered.
     private static let backlog: Int32 = 16
 
-    /// Until somebody is let in again after that failed, in microseconds.
-
     private let path: String
+    /// The socket's file.
+    private let file: FileIdentity?
     private let socket: Int32
     private let thread: ServiceThread
     private let life: Life
@@ -39,6 +39,7 @@
         try? Calls.close(socket)
         throw error
       }
+      file = try? Calls.facts(of: path, followingLinks: false).identity
       self.socket = socket
       let life = Life()
       self.life = life
@@ -62,7 +63,10 @@
       Calls.shutDown(socket)
       thread.stop()
       try? Calls.close(socket)
-      try? Calls.removeFile(path)
+      // Only our own: somebody may have put another file there.
+      if let file, (try? Calls.facts(of: path, followingLinks: false))?.identity == file {
+        try? Calls.removeFile(path)
+      }
     }
 
     /// Sends what finds room at once: a client that does not read gets less, and keeps nobody waiting.
