@@ -73,27 +73,37 @@ const uint32_t clinux_architecture = 0xC00000F3;
 
 /* Ranges as start, size, size of a page, and pages that were missing; a start of zero is a free place.
    Read in a signal handler. */
-enum { guard_places = 16384, guard_single_pages = 4 };
+enum { guard_places = 16384, guard_single_pages = 4, guard_all_single_pages = 4096 };
 static _Atomic uint64_t guarded[guard_places][4];
 static _Atomic uint64_t guard_hits;
+/* Single pages that were replaced in the ranges that there are: each takes two mappings more. */
+static _Atomic uint64_t guard_pieces;
 static struct sigaction guard_before;
+
+static int guard_replace(uint64_t start, uint64_t size) {
+  void *place = (void *)(uintptr_t)start;
+  return mmap(place, size, PROT_READ | PROT_WRITE,
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == place;
+}
 
 static void guard_signal(int number, siginfo_t *info, void *context) {
   uint64_t address = (uint64_t)(uintptr_t)info->si_addr;
   for (int place = 0; place < guard_places; place++) {
     uint64_t start = guarded[place][0];
     if (start == 0 || address < start || address - start >= guarded[place][1]) continue;
+    uint64_t end = start + guarded[place][1];
     uint64_t size = guarded[place][2];
     uint64_t first = address & ~(size - 1);
     /* A process has so many mappings and no more: of a file that misses many pages, all that follow
-       are replaced at once. */
-    if (guarded[place][3]++ >= guard_single_pages) size = start + guarded[place][1] - first;
-    void *page = (void *)(uintptr_t)first;
-    if (mmap(page, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-             0) !=
-        page) {
-      break;
+       are replaced at once, and of many such files all pages. */
+    if (guarded[place][3]++ >= guard_single_pages) {
+      size = end - first;
+    } else if (guard_pieces++ >= guard_all_single_pages) {
+      first = start;
+      size = end - start;
     }
+    /* A whole range is one mapping in place of at least one. */
+    if (!guard_replace(first, size) && !guard_replace(start, end - start)) break;
     guard_hits++;
     return;
   }
@@ -128,7 +138,10 @@ int32_t clinux_guard(uint64_t start, uint64_t byte_count, uint64_t page_size) {
 
 void clinux_unguard(uint64_t start) {
   for (int place = 0; place < guard_places; place++) {
-    if (guarded[place][0] == start) guarded[place][0] = 0;
+    if (guarded[place][0] != start) continue;
+    uint64_t pieces = guarded[place][3];
+    guarded[place][0] = 0;
+    guard_pieces -= pieces < guard_single_pages ? pieces : guard_single_pages;
   }
 }
 

@@ -160,6 +160,22 @@ import Testing
       #expect(error?.description.hasSuffix("the folder that it is to be in is not there") == true)
     }
 
+    @Test("a file that took the place of the socket stays when the server ends")
+    func replacedSocket() throws {
+      let folder = try SocketDirectory(nil)
+      let server = try StatusServer(in: folder.path) { Self.status }
+      let path = folder.path + "/" + StatusServer.fileName
+      try Calls.removeFile(path)
+      // Another socket, so that only its identity tells.
+      let socket = try Calls.makeSocket()
+      defer { try? Calls.close(socket) }
+      try Calls.bind(socket, to: path)
+      server.stop()
+      #expect((try? PathKind(of: path)) != nil)
+      try Calls.removeFile(path)
+      folder.remove()
+    }
+
     @Test("of two servers that are given one folder at once, one has it, before any socket answers")
     func folderLocks() throws {
       let base = try SocketDirectory(nil)

@@ -10,6 +10,8 @@
     private static let backlog: Int32 = 16
 
     private let path: String
+    /// The socket's file.
+    private let file: FileIdentity?
     private let socket: Int32
     private let thread: ServiceThread
     private let life: Life
@@ -37,6 +39,7 @@
         try? Calls.close(socket)
         throw error
       }
+      file = try? Calls.facts(of: path, followingLinks: false).identity
       self.socket = socket
       let life = Life()
       self.life = life
@@ -60,7 +63,10 @@
       Calls.shutDown(socket)
       thread.stop()
       try? Calls.close(socket)
-      try? Calls.removeFile(path)
+      // Only our own: somebody may have put another file there.
+      if let file, (try? Calls.facts(of: path, followingLinks: false))?.identity == file {
+        try? Calls.removeFile(path)
+      }
     }
 
     /// Sends what finds room at once: a client that does not read gets less, and keeps nobody waiting.
