@@ -160,9 +160,13 @@ static void notice_begin(void) {
   if (syscall(SYS_io_setup, notice_places, &notice_context) != 0) notice_context = 0;
 }
 
-int32_t clinux_notify(int32_t eventfd) {
+void clinux_notify_begin(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, notice_begin);
+}
+
+int32_t clinux_notify(int32_t eventfd) {
+  clinux_notify_begin();
   if (notice_context == 0) return 0;
   struct iocb request = {.aio_lio_opcode = IOCB_CMD_PREAD,
                          .aio_fildes = (uint32_t)notice_file,

@@ -52,6 +52,8 @@ uint64_t clinux_guard_hits(void);
  * It cannot be where the kernel has no asynchronous requests, or no room for them.
  */
 int32_t clinux_notify(int32_t eventfd);
+/* Takes what clinux_notify() needs, which its first call does otherwise: a descriptor among others. */
+void clinux_notify_begin(void);
 extern const int32_t clinux_mkdirat, clinux_symlinkat, clinux_mknodat, clinux_mount, clinux_chdir, clinux_fchmod, clinux_umask;
 extern const int32_t clinux_unshare, clinux_prctl, clinux_seccomp, clinux_wait4, clinux_kill,
     clinux_exit_group, clinux_geteuid, clinux_getegid,

@@ -163,6 +163,13 @@
     }
   }
 
+  extension Calls {
+    /// Takes what ``signal(_:)`` needs to never wait, once for the process.
+    ///
+    /// Its first call does so otherwise, when others may have left no descriptor.
+    package static func prepareSignals() { clinux_notify_begin() }
+  }
+
   /// Memory that other processes may shorten.
   package enum ShrinkingMemory {
     /// From now on a touch behind the memory's end finds zeros, and does not end this process.

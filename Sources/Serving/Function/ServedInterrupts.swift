@@ -29,6 +29,7 @@ public final class ServedInterrupts: Sendable {
   ///
   /// - Parameter information: The device.
   public init(_ information: UserDeviceInformation) {
+    Calls.prepareSignals()
     var starts = [0]
     for kind in information.interrupts { starts.append((starts.last ?? 0) + Int(kind.count)) }
     self.starts = starts
