@@ -204,11 +204,12 @@ vtd() { printf 'intel-iommu,intremap=on,device-iotlb=on,caching-mode=on'; }
 
 # The same in scalable mode with PASIDs, and with first-stage tables if wanted.
 vtd_scalable() {
-  local words=scalable-mode=on,pasid-bits=20 first=fsts=on,svm=on
+  local words first=fsts=on,svm=on
+  words="$(vtd),scalable-mode=on,pasid-bits=20"
   if [[ "$("${qemu[@]}" -device intel-iommu,help 2>&1)" == *' x-scalable-mode='* ]]; then
-    # QEMU 10.1's words; it knows neither SVM nor how many bits a PASID has.
-    words=x-scalable-mode=on,x-pasid-mode=on first=x-flts=on
+    # QEMU 10.1's, which has PASIDs only without device TLBs.
+    words=intel-iommu,intremap=on,caching-mode=on,x-scalable-mode=on,x-pasid-mode=on first=x-flts=on
   fi
   [[ "${1:-}" == first-stage ]] || first=''
-  printf '%s' "$(vtd),$words${first:+,$first}"
+  printf '%s' "$words${first:+,$first}"
 }
