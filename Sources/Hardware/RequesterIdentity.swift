@@ -44,6 +44,22 @@ public struct RequesterID: Hashable, Sendable, BitwiseCopyable {
   /// The 16 bits that a TLP carries: bus in bits 15:8, devfn in bits 7:0.
   @inlinable
   public var sourceID: UInt16 { UInt16(bus) << 8 | UInt16(devfn) }
+
+  /// Takes the 16 bits that a TLP carries apart.
+  ///
+  /// - Parameters:
+  ///   - segment: The PCI segment.
+  ///   - sourceID: Bus in bits 15:8, devfn in bits 7:0.
+  @inlinable
+  public init(segment: UInt16 = 0, sourceID: UInt16) {
+    self.init(
+      segment: segment, bus: UInt8(sourceID >> 8), devfn: UInt8(truncatingIfNeeded: sourceID))
+  }
+
+  /// The place within its segment as `lspci` prints it, such as `00:08.0`.
+  public var place: String {
+    "\(bus.hex(digits: 2)):\((devfn >> 3).hex(digits: 2)).\(devfn & 7)"
+  }
 }
 
 /// What a DMA request wants, or what a translation allows.

@@ -27,6 +27,14 @@ struct NumberTests {
     #expect(parseNumber(text) == nil)
   }
 
+  @Test(
+    "a source ID is a place as lspci prints it",
+    arguments: [(0, "00:00.0"), (0x40, "00:08.0"), (0x0A09, "0a:01.1"), (0xFFFF, "ff:1f.7")])
+  func places(sourceID: UInt16, place: String) {
+    #expect(RequesterID(sourceID: sourceID).place == place)
+    #expect(RequesterID(segment: 1, sourceID: sourceID).sourceID == sourceID)
+  }
+
   @Test("every offset of a config space goes there and back")
   func roundTrip() {
     for value in 0...0xFFF {

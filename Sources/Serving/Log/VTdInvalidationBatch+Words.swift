@@ -57,7 +57,7 @@ extension VTdInvalidationBatch.Entry {
     case .unit(.pasids(let domain)): "PASID entries of domain \(domain)"
     case .unit(.allPASIDs): "all PASID entries"
     case .unit(.context(let source, let mask, let domain)):
-      "context entry of \(Self.place(source))"
+      "context entry of \(RequesterID(sourceID: source).place)"
         + (mask == 0 ? "" : " mask \(mask)") + " domain \(domain)"
     case .unit(.contexts(let domain)): "context entries of domain \(domain)"
     case .unit(.allContexts): "all context entries"
@@ -65,15 +65,9 @@ extension VTdInvalidationBatch.Entry {
       "interrupt entry \(index)" + (maskBits == 0 ? "" : " mask \(maskBits) bits")
     case .unit(.allInterrupts): "all interrupt entries"
     case .deviceTLB(_, let pasid, let isGlobal, let source):
-      "device TLB of \(Self.place(source))"
+      "device TLB of \(RequesterID(sourceID: source).place)"
         + (isGlobal ? " all PASIDs" : ServeEvent.text(pasid?.rawValue))
     }
-  }
-
-  /// A source's place, as `lspci` prints it.
-  private static func place(_ source: UInt16) -> String {
-    UInt64(source >> 8).hex(digits: 2) + ":" + UInt64(source >> 3 & 0x1F).hex(digits: 2)
-      + ".\(source & 7)"
   }
 
   fileprivate func write(_ json: inout JSONLine) {
@@ -86,7 +80,7 @@ extension VTdInvalidationBatch.Entry {
       .unit(.pasids(let domain)), .unit(.contexts(let domain)):
       json.number("domain", domain)
     case .unit(.context(let source, let mask, let domain)):
-      json.string("source", Self.place(source))
+      json.string("source", RequesterID(sourceID: source).place)
       json.number("mask", mask)
       json.number("domain", domain)
     case .unit(.interrupts(let index, let maskBits)):
@@ -95,7 +89,7 @@ extension VTdInvalidationBatch.Entry {
     case .unit(.allTranslations), .unit(.allPASIDs), .unit(.allContexts), .unit(.allInterrupts):
       break
     case .deviceTLB(_, let pasid, let isGlobal, let source):
-      json.string("source", Self.place(source))
+      json.string("source", RequesterID(sourceID: source).place)
       if let pasid, !isGlobal { json.number("pasid", pasid.rawValue) }
       json.bool("is_global", isGlobal)
     }

@@ -59,12 +59,8 @@ private struct TablesPicture {
   }
 
   private var title: String {
-    "PASID \(tables.pasid) of \(Self.name(tables.source)): from the root table to the host's page"
-  }
-
-  /// A requester ID as bus, device and function.
-  private static func name(_ source: UInt16) -> String {
-    "\((source >> 8).hex(digits: 2)):\((source >> 3 & 31).hex(digits: 2)).\(source & 7)"
+    "PASID \(tables.pasid) of \(RequesterID(sourceID: tables.source).place): "
+      + "from the root table to the host's page"
   }
 
   func document() -> String {

@@ -25,14 +25,6 @@ public enum VTdEvent: Hashable, Sendable, CustomStringConvertible {
     func name(_ device: String, _ pasid: PASID?) -> String {
       pasid.map { "\(device), PASID \($0.rawValue)" } ?? device
     }
-    // As lspci writes it; there is one segment.
-    func place(_ source: UInt16) -> String {
-      let (bus, device) = (source >> 8, source >> 3 & 0x1F)
-      func digits(_ number: UInt16) -> String {
-        (number < 16 ? "0" : "") + String(number, radix: 16)
-      }
-      return "\(digits(bus)):\(digits(device)).\(source & 7)"
-    }
     return switch self {
     case .refused(let device, let pasid, let refusal, let keepsOld):
       "\(name(device, pasid)): the host refused the guest's table"
@@ -56,10 +48,12 @@ public enum VTdEvent: Hashable, Sendable, CustomStringConvertible {
         : "the invalidation queue at \(base.hex) stopped with error \(problem): its tail is set to "
           + tail.hex
     case .requestQueueFull(let source):
-      "the guest does not read its page request queue: one of the device at \(place(source)) found "
-        + "it full, and devices are told to try again until the guest clears PRS.PRO"
+      "the guest does not read its page request queue: one of the device at "
+        + "\(RequesterID(sourceID: source).place) found it full, and devices are told to try "
+        + "again until the guest clears PRS.PRO"
     case .deviceSilent(let source):
-      "the device at \(place(source)) did not answer an invalidation of its TLB"
+      "the device at \(RequesterID(sourceID: source).place) did not answer an invalidation of "
+        + "its TLB"
     }
   }
 }
