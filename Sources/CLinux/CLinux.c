@@ -71,10 +71,14 @@ const uint32_t clinux_architecture = 0xC00000F3;
 #error "the calls of this architecture are not known"
 #endif
 
-/* Ranges as start, size, size of a page, and pages that were missing; a start of zero is a free place.
-   Read in a signal handler. */
+/* A start of zero is a free place. Read in a signal handler, also while a place that is not the
+   handler's changes: the start is written last, and what was read counts only if no change began
+   meanwhile. */
+struct guard_place {
+  _Atomic uint64_t start, size, page_size, missing_pages, changes;
+};
 enum { guard_places = 16384, guard_single_pages = 4, guard_all_single_pages = 4096 };
-static _Atomic uint64_t guarded[guard_places][4];
+static struct guard_place guarded[guard_places];
 static _Atomic uint64_t guard_hits;
 /* Single pages that were replaced in the ranges that there are: each takes two mappings more. */
 static _Atomic uint64_t guard_pieces;
@@ -88,15 +92,18 @@ static int guard_replace(uint64_t start, uint64_t size) {
 
 static void guard_signal(int number, siginfo_t *info, void *context) {
   uint64_t address = (uint64_t)(uintptr_t)info->si_addr;
-  for (int place = 0; place < guard_places; place++) {
-    uint64_t start = guarded[place][0];
-    if (start == 0 || address < start || address - start >= guarded[place][1]) continue;
-    uint64_t end = start + guarded[place][1];
-    uint64_t size = guarded[place][2];
+  for (int index = 0; index < guard_places; index++) {
+    struct guard_place *place = &guarded[index];
+    uint64_t changes = place->changes, start = place->start, whole = place->size;
+    uint64_t size = place->page_size;
+    if (start == 0 || address < start || address - start >= whole) continue;
+    /* The range that holds the address is in use, so that its own place does not change. */
+    if (place->changes != changes) continue;
+    uint64_t end = start + whole;
     uint64_t first = address & ~(size - 1);
     /* A process has so many mappings and no more: of a file that misses many pages, all that follow
        are replaced at once, and of many such files all pages. */
-    if (guarded[place][3]++ >= guard_single_pages) {
+    if (place->missing_pages++ >= guard_single_pages) {
       size = end - first;
     } else if (guard_pieces++ >= guard_all_single_pages) {
       first = start;
@@ -124,12 +131,14 @@ int32_t clinux_guard(uint64_t start, uint64_t byte_count, uint64_t page_size) {
   pthread_once(&once, guard_begin);
   pthread_mutex_lock(&lock);
   int32_t done = 0;
-  for (int place = 0; place < guard_places && !done; place++) {
-    if (guarded[place][0] != 0) continue;
-    guarded[place][3] = 0;
-    guarded[place][1] = byte_count;
-    guarded[place][2] = page_size;
-    guarded[place][0] = start;
+  for (int index = 0; index < guard_places && !done; index++) {
+    struct guard_place *place = &guarded[index];
+    if (place->start != 0) continue;
+    place->changes++;
+    place->missing_pages = 0;
+    place->size = byte_count;
+    place->page_size = page_size;
+    place->start = start;
     done = 1;
   }
   pthread_mutex_unlock(&lock);
@@ -137,10 +146,11 @@ int32_t clinux_guard(uint64_t start, uint64_t byte_count, uint64_t page_size) {
 }
 
 void clinux_unguard(uint64_t start) {
-  for (int place = 0; place < guard_places; place++) {
-    if (guarded[place][0] != start) continue;
-    uint64_t pieces = guarded[place][3];
-    guarded[place][0] = 0;
+  for (int index = 0; index < guard_places; index++) {
+    struct guard_place *place = &guarded[index];
+    if (place->start != start) continue;
+    uint64_t pieces = place->missing_pages;
+    place->start = 0;
     guard_pieces -= pieces < guard_single_pages ? pieces : guard_single_pages;
   }
 }
