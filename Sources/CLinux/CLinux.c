@@ -145,6 +145,13 @@ int32_t clinux_guard(uint64_t start, uint64_t byte_count, uint64_t page_size) {
   return done;
 }
 
+uint64_t clinux_guard_missing(uint64_t start) {
+  for (int place = 0; place < guard_places; place++) {
+    if (guarded[place][0] == start) return guarded[place][3];
+  }
+  return 0;
+}
+
 void clinux_unguard(uint64_t start) {
   for (int index = 0; index < guard_places; index++) {
     struct guard_place *place = &guarded[index];

@@ -114,7 +114,10 @@ struct ServeCommandTests {
         "a vfio device has no setting 'size': pasid-offset and pasid are"
       ),
       (["--device", "dsa,size=1"], "a dsa device has no setting 'size': wqs, engines"),
-      (["--device", "dump=a,bar6=4K"], "a dump device has no setting 'bar6': bar0 to bar5 are"),
+      (
+        ["--device", "dump=a,bar6=4K"],
+        "a dump device has no setting 'bar6': bar0 to bar5, and id are"
+      ),
       (
         ["--device", "nic", "--device", "dsa,wqs=9"],
         "--device dsa,wqs=9: work queues: 9 is not within 1 to 8"

@@ -21,6 +21,11 @@ struct ChoiceTests {
       try DeviceChoice(parsing: "dump@03:00.0=a/b@c.txt,bar0=64K,bar2=0x1000")
         == DeviceChoice(
           .dump(path: "a/b@c.txt", sizes: [0: 65536, 2: 4096]), at: PCIAddress("03:00.0")))
+    let identity = try #require(DumpIdentity("8086:154C"))
+    #expect(identity.vendorID == 0x8086 && identity.deviceID == 0x154C)
+    #expect(
+      try DeviceChoice(parsing: "dump=f,id=8086:154c,bar0=16K")
+        == DeviceChoice(.dump(path: "f", sizes: [0: 16384], identity: identity)))
     #expect(try DeviceChoice(parsing: "nic@04:00.1").address == PCIAddress("04:00.1"))
   }
 
@@ -29,7 +34,9 @@ struct ChoiceTests {
     arguments: [
       "", "disk", "dsa@", "dsa@6b", "dsa=1", "dsa,", "dsa,wqs", "dsa,wqs=", "dsa,wqs=9",
       "dsa,wqs=-1", "dsa,size=1", "dsa,block=2", "dump", "dump=", "dump=f,bar6=4K",
-      "dump=f,bar0=0", "dump=f,bar0=9999999999G", "dump=f,bar0=4T", "nic,wqs=1", "nic=3",
+      "dump=f,bar0=0", "dump=f,bar0=9999999999G", "dump=f,bar0=4T",
+      "dump=f,id=", "dump=f,id=8086", "dump=f,id=ffff:1234", "dump=f,id=+086:1234",
+      "dump=f,id=8086:154c:1", "dump=f,id=80860:154c", "dump=f,id=0x86:154c", "nic,wqs=1", "nic=3",
     ])
   func bad(text: String) {
     #expect(throws: DeviceChoiceError.self) { try DeviceChoice(parsing: text) }

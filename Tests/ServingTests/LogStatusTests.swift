@@ -189,5 +189,64 @@ import Testing
       let second = try SocketDirectory(path)
       try Calls.removeFolder(second.path)
     }
+
+    @Test("who looks for a server finds the user's own, and asks nobody else's")
+    func running() throws {
+      let base = try SocketDirectory(nil)
+      defer { base.remove() }
+      let here = base.path
+      let user = Calls.effectiveUser
+      #expect(throws: SocketDirectoryError.noServer(here)) {
+        try RunningServers(below: here, of: user).only()
+      }
+      let own = try SocketDirectory(here + "/passage-1a")
+      defer { own.remove() }
+      let server = try StatusServer(in: own.path) { Self.status }
+      defer { server.stop() }
+      // What a dead one left, what no server makes, and what only looks like a folder.
+      for name in ["passage-2", "passage-x", "passage-", "passage-\u{1B}[2J", "other"] {
+        try Calls.makeFolder(here + "/" + name, mode: 0o700)
+      }
+      try Calls.makeLink(here + "/passage-3", to: own.path)
+      defer {
+        for name in ["passage-2", "passage-x", "passage-", "passage-\u{1B}[2J", "other"] {
+          try? Calls.removeFolder(here + "/" + name)
+        }
+        try? Calls.removeFile(here + "/passage-3")
+      }
+      let servers = RunningServers(below: here, of: user)
+      #expect(servers.found == [own.path] && servers.passedOver.isEmpty && servers.note == nil)
+      #expect(try servers.only() == own.path)
+
+      // As another user sees it, root included.
+      let strange = RunningServers(below: here, of: user ^ 1)
+      #expect(strange.found.isEmpty)
+      #expect(strange.passedOver == [own.path, here + "/passage-2"])
+      #expect(
+        strange.note == "passed over 2 folders below \(here) that are not this user's alone, first "
+          + "\(own.path); --socket-dir asks in one")
+      #expect(throws: SocketDirectoryError.noServer(here)) { try strange.only() }
+
+      // One that others may write to can have a socket of anybody's.
+      let mask = Calls.setCreationMask(0)
+      try Calls.makeFolder(here + "/passage-4", mode: 0o770)
+      Calls.setCreationMask(mask)
+      defer { try? Calls.removeFolder(here + "/passage-4") }
+      let second = try StatusServer(in: here + "/passage-4") { Self.status }
+      defer { second.stop() }
+      let careful = RunningServers(below: here, of: user)
+      #expect(careful.found == [own.path] && careful.passedOver == [here + "/passage-4"])
+      #expect(
+        careful.note == "passed over \(here)/passage-4, which is not this user's alone; "
+          + "--socket-dir asks there")
+
+      let third = try SocketDirectory(here + "/passage-5")
+      defer { third.remove() }
+      let another = try StatusServer(in: third.path) { Self.status }
+      defer { another.stop() }
+      #expect(throws: SocketDirectoryError.severalServers([own.path, third.path])) {
+        try RunningServers(below: here, of: user).only()
+      }
+    }
   }
 #endif

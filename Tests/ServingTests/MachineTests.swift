@@ -1,6 +1,8 @@
 import HostABI
 import HostSystem
 import Hardware
+import PCIe
+import SoftHost
 import Synchronization
 import Testing
 import VFIOUser
@@ -48,6 +50,40 @@ struct MachineTests {
       "\(error.inFile(of: ServedDeviceChoice(.dump(path: "a.txt", sizes: [:]))))"
         == "dump1 (a.txt): no")
     #expect("\(error.inFile(of: ServedDeviceChoice(.network)))" == "dump1: no")
+  }
+
+  @Test("a virtual function's dump is served under the identity that its user says")
+  func virtualFunction() throws {
+    let folder = try SocketDirectory(nil)
+    defer { folder.remove() }
+    let path = folder.path + "/config"
+    var dump = ConfigSpaceBuilder(SampleDevice.network)
+    // As SR-IOV has it: neither identity nor base addresses.
+    dump.put32(.max, at: 0)
+    for register in 0..<6 { dump.put32(0, at: 0x10 + 4 * register) }
+    try Calls.makeFile(path, dump.config.bytes, mode: 0o600)
+    defer { try? Calls.removeFile(path) }
+    func machine(_ settings: String) throws -> ServedMachine {
+      try ServedMachine(
+        ServeOptions(
+          devices: [try ServedDeviceChoice(parsing: "dump=" + path + settings)],
+          socketDirectory: "/nowhere"),
+        kernel: SoftwareHost(HostDescription(units: [], devices: [])).makeProcess(),
+        trace: SampleTrace())
+    }
+    let unnamed = #expect(throws: ServeError.self) { try machine(",bar0=128K,bar3=16K") }
+    #expect(unnamed?.description.contains("id=") == true)
+    // Its message table lies in a region that it does not show.
+    #expect(throws: ServeError.self) { try machine(",id=8086:154c,bar0=128K") }
+    let served = try machine(",id=8086:154c,bar0=128K,bar3=16K")
+    defer { served.stop() }
+    let device = try #require(served.devices[0].model)
+    #expect(
+      device.information.regions.prefix(6).map(\.byteCount) == [0x2_0000, 0, 0, 0x4000, 0, 0])
+    var bytes = [UInt8](repeating: 0, count: 4)
+    var span = bytes.mutableSpan
+    try device.read(7, at: 0, into: &span)
+    #expect(bytes == [0x86, 0x80, 0x4C, 0x15])
   }
 
   @Test("a PASID that nothing is attached to is a fault of the guest's unit, with a message")

@@ -34,5 +34,11 @@ struct PassedMessageTests {
     try setCommand(2)
     try setCommand(6)
     #expect(peer.posted.count == 1)
+    // After a reset nothing goes until the guest lets the function be a bus master again.
+    try device.reset()
+    routes.send(0x77, to: 0xFEE0_3000)
+    #expect(peer.posted.count == 1)
+    try setCommand(6)
+    #expect(peer.posted.map(\.0) == [0xFEE0_2000, 0xFEE0_3000])
   }
 }

@@ -123,9 +123,15 @@ struct MemoryFormTests {
     #expect(eventually { served.device.peer != nil })
     let peer = try #require(served.device.peer)
     let message: [UInt8] = [1, 2, 3, 4]
+    let calls = Mutex(0)
+    peer.whenReady {
+      // Nothing of the peer's is locked, so that what was refused can go from here.
+      let isTaken = peer.post(0x10, message.span, while: { true })
+      if isTaken { calls.withLock { $0 += 1 } }
+    }
     let early = peer.post(0x10, message.span, while: { true })
     #expect(!early)
-    #expect(eventually { peer.post(0x10, message.span, while: { true }) })
+    #expect(eventually { calls.withLock { $0 } == 1 })
     #expect(eventually { client.memory.withLock { Array($0[0x10..<0x14]) } == message })
   }
 }

@@ -6,7 +6,7 @@
 
   /// `passage serve --status`: asks a server that runs, and prints what it tells.
   struct ServeStatusView {
-    /// The folder of its sockets; `nil` to find the only server there is.
+    /// The folder of its sockets; `nil` to find the only server of this user's.
     let folder: String?
     /// Whether the server's JSON is printed as it is.
     let isJSON: Bool
@@ -19,7 +19,7 @@
     func run() throws {
       var sink = ByteSink()
       do {
-        let folder = try folder ?? SocketDirectory.running()
+        let folder = try folder ?? Self.running()
         while true {
           let text = try Self.text(asking: folder, isJSON: isJSON)
           if watches, !isJSON, Terminal.wantsColor { try sink.write(Self.clearScreen) }
@@ -34,6 +34,13 @@
         ServeRun.complain("\(error)")
         throw ExitStatus.stepFailed
       }
+    }
+
+    /// Finds the only server of this user's, and says what was not looked into.
+    private static func running() throws(SocketDirectoryError) -> String {
+      let servers = RunningServers()
+      if let note = servers.note { ServeRun.complain(note) }
+      return try servers.only()
     }
 
     /// Asks once.

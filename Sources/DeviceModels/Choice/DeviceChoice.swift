@@ -7,7 +7,7 @@ import Hardware
 ///   two, `batch=0` for none), `pasid-bits`, `block=0`, and `page-requests=N` to ask for a page with
 ///   each Nth descriptor that may block.
 /// - `dump=FILE`: any function by its config space; `bar0=64K` to `bar5` say sizes, the regions are
-///   memory.
+///   memory; `id=8086:154c` says vendor and device ID, which a virtual function's dump does not hold.
 /// - `nic`: a network function without PASIDs.
 package struct DeviceChoice: Hashable, Sendable {
   /// What it is.
@@ -15,7 +15,7 @@ package struct DeviceChoice: Hashable, Sendable {
     /// A data streaming accelerator.
     case accelerator(DSAOptions)
     /// A function from a config space in a file.
-    case dump(path: String, sizes: [Int: UInt64])
+    case dump(path: String, sizes: [Int: UInt64], identity: DumpIdentity? = nil)
     /// A network function.
     case network
   }
@@ -46,7 +46,7 @@ package struct DeviceChoice: Hashable, Sendable {
       kind = .accelerator(try Self.accelerator(settings))
     case "dump":
       let path = try text.valueAndPlace(&address)
-      kind = .dump(path: path, sizes: try Self.sizes(settings))
+      kind = try Self.dump(path, settings)
     case "nic":
       if let value { throw .unwantedValue(value, of: "nic") }
       if let setting = settings.first { throw .unknownKey(setting.key, of: "nic") }
@@ -80,18 +80,24 @@ package struct DeviceChoice: Hashable, Sendable {
     return options
   }
 
-  private static func sizes(
-    _ settings: [ChoiceText.Setting]
-  ) throws(DeviceChoiceError) -> [Int: UInt64] {
+  private static func dump(
+    _ path: String, _ settings: [ChoiceText.Setting]
+  ) throws(DeviceChoiceError) -> Kind {
     var sizes: [Int: UInt64] = [:]
+    var identity: DumpIdentity?
     for setting in settings {
       let (key, value) = (setting.key, setting.value)
+      if key == "id" {
+        guard let known = DumpIdentity(value) else { throw .badValue(value, of: key) }
+        identity = known
+        continue
+      }
       guard key.count == 4, key.hasPrefix("bar"), let index = parseNumber(key.suffix(1)),
         (0...5).contains(index)
       else { throw .unknownKey(key, of: "dump") }
       guard let size = ChoiceText.size(value) else { throw .badValue(value, of: key) }
       sizes[index] = size
     }
-    return sizes
+    return .dump(path: path, sizes: sizes, identity: identity)
   }
 }

@@ -24,7 +24,7 @@ package enum DeviceChoiceError: Error, Hashable, Sendable, CustomStringConvertib
   /// The settings of each kind.
   private static let keys = [
     "dsa": "wqs, engines, entries, xfer, batch, pasid-bits, block, page-requests are",
-    "dump": "bar0 to bar5 are", "vfio": "pasid-offset and pasid are",
+    "dump": "bar0 to bar5, and id are", "vfio": "pasid-offset and pasid are",
   ]
 
   /// The reason in words.

@@ -47,14 +47,15 @@ package final class DeviceSet: Sendable {
           try .plainNetworkFunction()
         }
         address = address ?? Self.free(PCIAddress(bus: 3, device: 0, function: 0), in: &taken)
-      case .dump(let path, let sizes):
+      case .dump(let path, let sizes, let identity):
         let all = try dumps(path)
         // A file may hold many functions; the address says which, or where the first one is shown.
         guard let device = all.first(where: { $0.address == choice.address }) ?? all.first else {
           throw .file(path, reason: DumpFile.emptyReason)
         }
         function = try Self.describe(path) { () throws(DescriptionError) in
-          try FunctionDescription(dumped: device.config, sizes: sizes)
+          try FunctionDescription(
+            dumped: identity?.replacing(device.config) ?? device.config, sizes: sizes)
         }
         address = address ?? Self.free(device.address, in: &taken)
       }

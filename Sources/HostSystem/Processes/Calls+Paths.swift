@@ -10,19 +10,24 @@
     package let deviceNumber: UInt64
     /// The size in bytes.
     package let byteCount: UInt64
+    /// The user whose it is.
+    package let owner: UInt32
 
     package init(
-      identity: FileIdentity, mode: UInt16, deviceNumber: UInt64, byteCount: UInt64
+      identity: FileIdentity, mode: UInt16, deviceNumber: UInt64, byteCount: UInt64,
+      owner: UInt32 = 0
     ) {
       self.identity = identity
       self.mode = mode
       self.deviceNumber = deviceNumber
       self.byteCount = byteCount
+      self.owner = owner
     }
 
     package var isFolder: Bool { mode & 0o170_000 == 0o040_000 }
     package var isLink: Bool { mode & 0o170_000 == 0o120_000 }
     package var isFile: Bool { mode & 0o170_000 == 0o100_000 }
+    package var isSocket: Bool { mode & 0o170_000 == 0o140_000 }
   }
 
   extension Calls {
@@ -236,7 +241,7 @@
         mode: UInt16(number(28, 2)),
         deviceNumber: FileIdentity.deviceNumber(
           major: UInt32(number(128, 4)), minor: UInt32(number(132, 4))),
-        byteCount: number(40, 8))
+        byteCount: number(40, 8), owner: UInt32(number(20, 4)))
     }
 
     /// Mounts, as `mount` does; flags are `MS_…`.

@@ -182,6 +182,11 @@
       clinux_guard(memory.address, UInt64(memory.byteCount), pageSize) != 0
     }
 
+    /// Whether pages of guarded memory were missing when they were touched.
+    package static func hasMissed(_ memory: AnonymousMemory) -> Bool {
+      clinux_guard_missing(memory.address) != 0
+    }
+
     /// The memory is about to go.
     package static func forget(_ memory: AnonymousMemory) { clinux_unguard(memory.address) }
 

@@ -23,6 +23,17 @@ public final class PassthroughMachine: Sendable {
     var isTracking = false
 
     var liveSpaces: [DeviceSpace] { spaces.compactMap(\.space) }
+
+    /// The first region that ends at an address or behind it.
+    func index(of address: GuestPhysicalAddress) -> Int {
+      var low = 0
+      var high = regions.count
+      while low < high {
+        let middle = (low + high) / 2
+        if regions[middle].range.upperBound < address { low = middle + 1 } else { high = middle }
+      }
+      return low
+    }
   }
 
   /// The iommufd context.
@@ -65,8 +76,8 @@ extension PassthroughMachine {
   /// - Throws: ``GuestMemoryError``; then no device reaches it.
   public func map(_ region: GuestMemoryRegion) throws(GuestMemoryError) {
     try state.withLock { (state) throws(GuestMemoryError) in
-      let place = state.regions.firstIndex { $0.range.upperBound >= region.range.lowerBound }
-      if let place, state.regions[place].range.overlaps(region.range) {
+      let place = state.index(of: region.range.lowerBound)
+      if place < state.regions.count, state.regions[place].range.overlaps(region.range) {
         throw .overlaps(region.range, state.regions[place].range)
       }
       do throws(IOMMUError) {
@@ -75,7 +86,7 @@ extension PassthroughMachine {
       } catch {
         throw .host(region.range, error)
       }
-      state.regions.insert(region, at: place ?? state.regions.endIndex)
+      state.regions.insert(region, at: place)
     }
   }
 
@@ -87,7 +98,8 @@ extension PassthroughMachine {
     _ range: ClosedRange<GuestPhysicalAddress>
   ) throws(GuestMemoryError) {
     try state.withLock { (state) throws(GuestMemoryError) in
-      guard let place = state.regions.firstIndex(where: { $0.range == range }) else {
+      let place = state.index(of: range.lowerBound)
+      guard place < state.regions.count, state.regions[place].range == range else {
         throw .noRegion(range)
       }
       let region = state.regions[place]

@@ -33,7 +33,7 @@ package final class ModelDevice: UserDevice {
   ///   - memory: The guest's memory.
   ///   - ownsMemory: Whether that is told over this device's socket.
   ///   - trace: Hears of what happens.
-  ///   - becameBusMaster: Hears that messages of others can go over this function's client.
+  ///   - becameBusMaster: Hears that messages of others may be able to go over this function's client.
   /// - Throws: ``ServeError`` when no guest could use it, or a region's memory cannot be had.
   init(
     _ name: String, _ model: any DeviceModel, _ endpoint: VTdEndpoint, memory: ServedMemory,
@@ -100,7 +100,10 @@ package final class ModelDevice: UserDevice {
 
   // MARK: The client
 
-  package func attached(to peer: any UserPeer) { port.connect(peer) }
+  package func attached(to peer: any UserPeer) {
+    port.connect(peer)
+    peer.whenReady(becameBusMaster)
+  }
 
   package func detached() {
     port.connect(nil)

@@ -110,12 +110,16 @@ final class ServedPort: DevicePort, MessageCarrier {
   ///
   /// - Returns: Whether it is on its way: only while the function is a bus master, and has a client.
   func post(_ data: UInt32, to address: UInt64) -> Bool {
-    let controls = FunctionControls(
-      rawValue: UInt8(truncatingIfNeeded: gate.load(ordering: .relaxed)))
-    guard controls.contains(.busMaster), let peer = peer.withLock({ $0 }) else { return false }
+    guard isBusMaster, let peer = peer.withLock({ $0 }) else { return false }
     var bytes = InlineArray<4, UInt8>(repeating: 0)
     var span = bytes.mutableSpan
     span.storeLittle(data, at: 0)
-    return peer.post(address, bytes.span)
+    return peer.post(address, bytes.span, while: { isBusMaster })
+  }
+
+  /// Whether the function may send anything, as of now.
+  private var isBusMaster: Bool {
+    let value = gate.load(ordering: .sequentiallyConsistent)
+    return FunctionControls(rawValue: UInt8(truncatingIfNeeded: value)).contains(.busMaster)
   }
 }

@@ -20,7 +20,7 @@ public enum ServedConfigError: Error, Hashable, Sendable, CustomStringConvertibl
     switch self {
     case .noIdentity:
       "its vendor reads all ones: nothing answered, or it is a virtual function, whose identity "
-        + "is not in its config space"
+        + "is not in its config space (id=8086:154c says it, bar0=16K … what its regions are)"
     case .notAnEndpoint(let type): "its header is of type \(type); only endpoints can be served"
     case .incomplete(let count):
       "only \(count) bytes of it are known; reading all needs privileges (lspci -xxxx as root)"

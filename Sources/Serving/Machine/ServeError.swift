@@ -36,7 +36,7 @@ package enum ServeError: Error, CustomStringConvertible {
 
   /// The same with the file that the device was made of, by which its user knows it.
   func inFile(of choice: ServedDeviceChoice) -> ServeError {
-    guard case .device(let name, let why) = self, case .dump(let path, _) = choice.kind else {
+    guard case .device(let name, let why) = self, case .dump(let path, _, _) = choice.kind else {
       return self
     }
     return .device("\(name) (\(path))", why)

@@ -13,7 +13,7 @@ package struct ServedDeviceChoice: Hashable, Sendable {
     /// A data streaming accelerator.
     case accelerator(DSAOptions)
     /// A function from a config space in a file.
-    case dump(path: String, sizes: [Int: UInt64])
+    case dump(path: String, sizes: [Int: UInt64], identity: DumpIdentity? = nil)
     /// A network function.
     case network
     /// A device of the host.
@@ -51,7 +51,8 @@ package struct ServedDeviceChoice: Hashable, Sendable {
         place = choice.address
         switch choice.kind {
         case .accelerator(let options): kind = .accelerator(options)
-        case .dump(let path, let sizes): kind = .dump(path: path, sizes: sizes)
+        case .dump(let path, let sizes, let identity):
+          kind = .dump(path: path, sizes: sizes, identity: identity)
         case .network: kind = .network
         }
       }

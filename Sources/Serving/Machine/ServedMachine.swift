@@ -152,7 +152,7 @@ package final class ServedMachine: ServingMachine {
       let config = SampleDevice.network
       return DumpModel(
         config, regions: DeviceRegion.dumped(config, sizes: [0: 0x2_0000, 3: 0x4000]))
-    case .dump(let path, let sizes):
+    case .dump(let path, let sizes, let identity):
       let bytes: [UInt8]
       do throws(HostError) {
         bytes = try ByteStream.bytes(of: path, limit: DumpFile.limit)
@@ -164,8 +164,8 @@ package final class ServedMachine: ServingMachine {
       guard let device = all.first(where: { $0.address == choice.place }) ?? all.first else {
         throw ServeError.file(path: path, DumpFile.emptyReason)
       }
-      return DumpModel(
-        device.config, regions: DeviceRegion.dumped(device.config, sizes: sizes))
+      let config = identity?.replacing(device.config) ?? device.config
+      return DumpModel(config, regions: DeviceRegion.dumped(config, sizes: sizes))
     case .vfio: preconditionFailure("a device of the host has no model")
     }
   }

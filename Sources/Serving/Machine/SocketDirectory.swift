@@ -85,7 +85,7 @@
         case refused, noFile:
           let status = path + "/" + StatusServer.fileName
           guard let facts = try? Calls.facts(of: status, followingLinks: false) else { return }
-          guard facts.mode & 0o170_000 == 0o140_000 else { throw .isOccupied(status) }
+          guard facts.isSocket else { throw .isOccupied(status) }
           try? Calls.removeFile(status)
         // No socket's path can be so long; the places of the devices say so.
         case CallFailure.invalid: break
@@ -109,19 +109,6 @@
 
     /// Takes the folder away if it was made here and is empty.
     package func remove() { if isOwned { try? Calls.removeFolder(path) } }
-
-    /// The folder of the one server that runs for this user with a fresh folder.
-    ///
-    /// - Throws: ``SocketDirectoryError`` when there is none, or more than one.
-    package static func running() throws(SocketDirectoryError) -> String {
-      let names = (try? Folder.names(in: base)) ?? []
-      let found = names.filter { $0.hasPrefix(prefix) }.map { base + "/" + $0 }.filter {
-        (try? StatusClient.ask($0)) != nil
-      }
-      guard let first = found.first else { throw .noServer(base) }
-      guard found.count == 1 else { throw .severalServers(found) }
-      return first
-    }
   }
 
   /// Why there is no folder for sockets.

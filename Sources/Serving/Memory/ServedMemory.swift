@@ -3,7 +3,6 @@ import HostSystem
 import Hardware
 import IOMMU
 import Synchronization
-import SystemPackage
 package import VFIOUser
 package import VirtualIOMMU
 
@@ -25,7 +24,20 @@ package final class ServedMemory: Sendable {
 
   /// The table that everything that translates goes through.
   package let memory: GuestMemory
-  private let parts = Mutex<[UInt64: Part]>([:])
+  private let state = Mutex(State())
+
+  private struct State {
+    var parts: [UInt64: Part] = [:]
+    /// The bytes of all parts that are mapped here.
+    var byteCount: UInt64 = 0
+    var views = FileViews()
+
+    mutating func remove(_ start: UInt64) -> Part? {
+      guard let part = parts.removeValue(forKey: start) else { return nil }
+      byteCount -= part.pages?.byteCount ?? 0
+      return part
+    }
+  }
 
   /// Makes a guest without memory.
   package init() { memory = GuestMemory(PagingTable(levels: 4)) }
@@ -34,19 +46,17 @@ package final class ServedMemory: Sendable {
   ///
   /// - Parameter mapping: The memory; it overlaps nothing that is there.
   /// - Throws: `EINVAL` for addresses that no table has, for a file that is too short, or none in memory;
-  ///   `ENOSPC` for more than ``byteLimit`` bytes or ``fileLimit`` mappings; the errno of the mapping.
+  ///   `ENOSPC` for more than ``byteLimit`` bytes or ``fileLimit`` files; the errno of the mapping.
   package func map(_ mapping: UserMapping) throws(LinuxErrno) {
     var pages: MappedPages?
     if let file = mapping.file {
-      let (count, sum) = parts.withLock { parts in
-        let mapped = parts.values.compactMap(\.pages)
-        return (mapped.count, mapped.reduce(0) { $0 &+ $1.byteCount })
+      let made = try state.withLock { state throws(LinuxErrno) in
+        let size = mapping.range.upperBound &- mapping.range.lowerBound
+        guard size < Self.byteLimit, state.byteCount <= Self.byteLimit &- size else {
+          throw .ENOSPC
+        }
+        return try MappedPages(mapping, file, in: &state.views)
       }
-      let size = mapping.range.upperBound &- mapping.range.lowerBound
-      guard count < Self.fileLimit, size < Self.byteLimit, sum <= Self.byteLimit &- size else {
-        throw .ENOSPC
-      }
-      let made = try MappedPages(mapping, file)
       do throws(PagingError) {
         try memory.table.map(
           IOVA(mapping.range.lowerBound), byteCount: made.byteCount,
@@ -59,35 +69,42 @@ package final class ServedMemory: Sendable {
     }
     let part = Part(
       range: mapping.range, isReadable: mapping.isReadable, isWritable: mapping.isWritable,
-      file: mapping.file, pages: pages)
-    parts.withLock { $0[mapping.range.lowerBound] = part }
+      file: pages.map { ($0.view.file, $0.offset) }, pages: pages)
+    state.withLock { state in
+      state.parts[mapping.range.lowerBound] = part
+      state.byteCount += pages?.byteCount ?? 0
+    }
   }
 
   /// The most bytes of one client that are mapped here: a TiB, whose table takes 2 GiB.
   package static var byteLimit: UInt64 { 1 << 40 }
-  /// The most mappings of one client that have a file; guests of many have tens.
+  /// The most files of one client that are mapped here, or parts of files that are too large to be mapped
+  /// as a whole; guests have a few.
   package static var fileLimit: Int { 1024 }
 
   /// Takes memory away; nobody uses it any more when this returns.
   ///
   /// - Parameter range: The addresses of a mapping.
   package func unmap(_ range: ClosedRange<UInt64>) {
-    guard let part = parts.withLock({ $0.removeValue(forKey: range.lowerBound) }) else { return }
+    guard let part = state.withLock({ $0.remove(range.lowerBound) }) else { return }
     forget([part])
   }
 
   /// Takes everything away.
   package func removeAll() {
-    let all = parts.withLock { parts in
-      defer { parts = [:] }
-      return Array(parts.values)
+    let all = state.withLock { state in
+      defer {
+        state.parts = [:]
+        state.byteCount = 0
+      }
+      return Array(state.parts.values)
     }
     if !all.isEmpty { forget(all) }
   }
 
   /// What there is, lowest address first.
   package var all: [Part] {
-    parts.withLock { $0.values.sorted { $0.range.lowerBound < $1.range.lowerBound } }
+    state.withLock { $0.parts.values.sorted { $0.range.lowerBound < $1.range.lowerBound } }
   }
 
   private func forget(_ gone: [Part]) {
@@ -103,15 +120,16 @@ package final class ServedMemory: Sendable {
 }
 
 /// Pages of a client's file, mapped here.
-final class MappedPages: Sendable {
-  private let memory: AnonymousMemory
-  /// Where in the mapping the first byte is.
-  private let lead: UInt64
+struct MappedPages: Sendable {
+  /// What they are part of.
+  let view: FileView
+  /// Where in the file the first byte is.
+  let offset: UInt64
   let byteCount: UInt64
   let access: DMAAccess
 
   init(
-    _ mapping: UserMapping, _ file: (file: ReceivedFile, offset: UInt64)
+    _ mapping: UserMapping, _ file: (file: ReceivedFile, offset: UInt64), in views: inout FileViews
   ) throws(LinuxErrno) {
     let (size, overflow) = (mapping.range.upperBound &- mapping.range.lowerBound)
       .addingReportingOverflow(1)
@@ -119,24 +137,10 @@ final class MappedPages: Sendable {
       (size | file.offset | mapping.range.lowerBound) & 0xFFF == 0
     else { throw .EINVAL }
     guard mapping.isReadable || mapping.isWritable else { throw .EINVAL }
-    let descriptor = file.file.descriptor
-    // A file system that answers late, or asks its peer, would hold up whoever touches the pages.
-    guard Calls.isMemory(descriptor), let facts = try? Calls.facts(of: descriptor),
-      file.offset <= facts.byteCount, size <= facts.byteCount - file.offset
-    else { throw .EINVAL }
-    // Huge pages are mapped whole, wherever the range begins.
-    let pageSize = Calls.pageSize(of: descriptor)
-    lead = file.offset & (pageSize - 1)
-    let whole = (size + lead + (pageSize - 1)) & ~(pageSize - 1)
-    do {
-      memory = try AnonymousMemory(
-        mapping: descriptor, at: file.offset - lead, byteCount: Int(whole),
-        isWritable: mapping.isWritable)
-    } catch {
-      throw LinuxErrno(rawValue: error.rawValue)
-    }
-    // The client may make its file smaller at any time.
-    guard ShrinkingMemory.guardAgainst(memory, pageSize: pageSize) else { throw .ENOSPC }
+    let (end, isWrapped) = file.offset.addingReportingOverflow(size)
+    guard !isWrapped else { throw .EINVAL }
+    view = try views.view(of: file.file, file.offset..<end, isWritable: mapping.isWritable)
+    offset = file.offset
     byteCount = size
     var access: DMAAccess = []
     if mapping.isReadable { access.insert(.read) }
@@ -144,9 +148,7 @@ final class MappedPages: Sendable {
     self.access = access
   }
 
-  var address: UInt64 { memory.address + lead }
-
-  deinit { ShrinkingMemory.forget(memory) }
+  var address: UInt64 { view.address(of: offset) }
 }
 
 extension PagingError {

@@ -109,7 +109,9 @@ extension PassedDevice {
       let command = 4
       if place <= command, place + width.rawValue > command {
         let isMaster = bytes[command - offset] & 4 != 0
-        if !isBusMaster.exchange(isMaster, ordering: .relaxed), isMaster { canCarry = true }
+        if !isBusMaster.exchange(isMaster, ordering: .sequentiallyConsistent), isMaster {
+          canCarry = true
+        }
       }
       // Turning page requests off closes their queue, which a reset does too.
       let hasQueue = realised.withLock { $0.device?.pageRequestDescriptor != nil }
@@ -135,7 +137,7 @@ extension PassedDevice {
   /// - Throws: `ENODEV` once the device was given back; `EIO` when host or unit refuse.
   public func reset() throws(LinuxErrno) {
     // Until its guest says so again, as any function after a reset.
-    isBusMaster.store(false, ordering: .relaxed)
+    isBusMaster.store(false, ordering: .sequentiallyConsistent)
     let problem = withQueueLeft {
       realised.withLock { state -> RealiseError?? in
         guard state.device != nil else { return .none }
@@ -159,6 +161,7 @@ extension PassedDevice {
   /// - Parameter peer: The way back to it.
   public func attached(to peer: any UserPeer) {
     self.peer = peer
+    peer.whenReady(becameBusMaster)
     let problem = realised.withLock { state -> RealiseError? in
       // A unit that refused it at the last reset is asked again.
       guard state.device != nil, state.device?.requester == nil else { return nil }
@@ -173,7 +176,7 @@ extension PassedDevice {
   /// The client is gone: the device is reset, and reaches no memory and signals nobody any more.
   public func detached() {
     peer = nil
-    isBusMaster.store(false, ordering: .relaxed)
+    isBusMaster.store(false, ordering: .sequentiallyConsistent)
     switchOffInterrupts()
     let problem = withQueueLeft {
       realised.withLock { state -> RealiseError? in

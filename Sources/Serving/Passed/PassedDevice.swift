@@ -38,7 +38,7 @@ public final class PassedDevice: UserDevice {
   let machine: PassthroughMachine
   let kernel: any HostKernel
   let trace: (any ServeTrace)?
-  /// Hears that messages of others can go over this function's client.
+  /// Hears that messages of others may be able to go over this function's client.
   let becameBusMaster: @Sendable () -> Void
   /// What VFIO says of the regions, by number; `nil` for those that it refuses.
   let regions: [DeviceRegion?]
@@ -69,7 +69,7 @@ public final class PassedDevice: UserDevice {
   ///     with which they can also do what VFIO lets users of the device do; that reaches no memory but
   ///     their own.
   ///   - trace: Hears of events.
-  ///   - becameBusMaster: Hears that messages of others can go over this function's client.
+  ///   - becameBusMaster: Hears that messages of others may be able to go over this function's client.
   /// - Throws: ``PassedDeviceError``; then nothing of the device is open.
   public init(
     _ name: String, from host: HostDevice, at place: RequesterID,

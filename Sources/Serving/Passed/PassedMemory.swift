@@ -7,18 +7,37 @@ public import VFIOUser
 
 /// Mappings of a client that a device reaches.
 struct PassedMemory {
-  /// A mapping in the device's address space.
-  struct Held {
-    /// Our own view of the file, for kernels that do not take files: its address and bytes.
-    var view: (address: UInt64, byteCount: Int)?
-  }
+  /// Our own view of a file, for kernels that do not take files: its address and bytes.
+  typealias View = (address: UInt64, byteCount: Int)
 
-  /// By first address, those that the device reaches.
-  var held: [UInt64: Held] = [:]
+  /// First addresses of those that the device reaches.
+  private(set) var held: Set<UInt64> = []
+  /// By first address, the views of those that have one.
+  private(set) var views: [UInt64: View] = [:]
   /// By first address, with the last: what has no file, which no device of the host can reach.
   var unreachable: [UInt64: UInt64] = [:]
   /// Whether the kernel takes files (`IOMMU_IOAS_MAP_FILE`, Linux 6.14).
   var takesFiles = true
+  /// As many may have a view: each is a mapping of this process, which can have some 65,000.
+  static let viewLimit = 4096
+
+  /// The device reaches a mapping.
+  mutating func hold(_ start: UInt64, _ view: View?) {
+    held.insert(start)
+    if let view { views[start] = view }
+  }
+
+  /// The device does not reach a mapping any more, whose view is to go.
+  mutating func letGo(_ start: UInt64) -> View? {
+    held.remove(start)
+    return views.removeValue(forKey: start)
+  }
+
+  /// Nothing is reached any more; all views are to go.
+  mutating func letGoOfAll() -> [View] {
+    defer { (held, views) = ([], [:]) }
+    return Array(views.values)
+  }
 }
 
 extension PassedDevice {
@@ -31,7 +50,8 @@ extension PassedDevice {
   ///
   /// - Parameter mapping: The memory.
   /// - Throws: `EINVAL` for memory that may be written and not read; `EEXIST` when it overlaps other
-  ///   memory; otherwise the kernel's answer, such as `ENOMEM` at the limit of locked memory.
+  ///   memory; `ENOSPC` for too many views; otherwise the kernel's answer, such as `ENOMEM` at the limit
+  ///   of locked memory.
   public func map(_ mapping: UserMapping) throws(LinuxErrno) {
     let start = mapping.range.lowerBound
     let (byteCount, overflow) = (mapping.range.upperBound - start).addingReportingOverflow(1)
@@ -44,10 +64,9 @@ extension PassedDevice {
     // One change of memory at a time.
     let problem = memory.withLock { memory -> LinuxErrno? in
       do throws(LinuxErrno) {
-        memory.held[start] = PassedMemory.Held(
-          view: try add(
-            start, byteCount, file.descriptor, offset, isReadOnly: !mapping.isWritable,
-            takesFiles: &memory.takesFiles))
+        let view = try add(
+          start, byteCount, file.descriptor, offset, isReadOnly: !mapping.isWritable, &memory)
+        memory.hold(start, view)
         return nil
       } catch { return error }
     }
@@ -67,9 +86,9 @@ extension PassedDevice {
   /// - Returns: The view, when there is one.
   private func add(
     _ start: UInt64, _ byteCount: UInt64, _ descriptor: Int32, _ offset: UInt64,
-    isReadOnly: Bool, takesFiles: inout Bool
-  ) throws(LinuxErrno) -> (address: UInt64, byteCount: Int)? {
-    if takesFiles {
+    isReadOnly: Bool, _ memory: inout PassedMemory
+  ) throws(LinuxErrno) -> PassedMemory.View? {
+    if memory.takesFiles {
       do throws(LinuxErrno) {
         try give(
           start, byteCount, .file(descriptor: descriptor, offset: offset), isReadOnly: isReadOnly)
@@ -77,9 +96,10 @@ extension PassedDevice {
       } catch {
         // What a view would not mend.
         if error == .ENOMEM || error == .EEXIST || error == .EADDRINUSE { throw error }
-        if error == .ENOTTY { takesFiles = false }
+        if error == .ENOTTY { memory.takesFiles = false }
       }
     }
+    guard memory.views.count < PassedMemory.viewLimit else { throw .ENOSPC }
     guard byteCount <= 1 << 46 else { throw .ENOMEM }
     let count = Int(byteCount)
     let address = try kernel.map(
@@ -120,10 +140,11 @@ extension PassedDevice {
     // Nothing when it was not mapped.
     let isGone = memory.withLock { memory -> Bool? in
       if memory.unreachable.removeValue(forKey: range.lowerBound) != nil { return true }
-      guard let held = memory.held[range.lowerBound] else { return nil }
+      guard memory.held.contains(range.lowerBound) else { return nil }
       guard take(range) else { return false }
-      memory.held[range.lowerBound] = nil
-      if let view = held.view { try? kernel.release(view.address, view.byteCount) }
+      if let view = memory.letGo(range.lowerBound) {
+        try? kernel.release(view.address, view.byteCount)
+      }
       return true
     }
     guard let isGone else { return }
@@ -149,10 +170,11 @@ extension PassedDevice {
   func unmapAll() -> Bool {
     memory.withLock { memory in
       memory.unreachable = [:]
-      for region in machine.regions {
+      // The last first, since that is the cheapest to take out of a table in order.
+      for region in machine.regions.reversed() {
         let (first, last) = (region.range.lowerBound.rawValue, region.range.upperBound.rawValue)
         guard take(first...last) else { return false }
-        if let view = memory.held.removeValue(forKey: first)?.view {
+        if let view = memory.letGo(first) {
           try? kernel.release(view.address, view.byteCount)
         }
       }
@@ -164,10 +186,7 @@ extension PassedDevice {
   func releaseMemory() {
     _ = unmapAll()
     memory.withLock { memory in
-      for held in memory.held.values {
-        if let view = held.view { try? kernel.release(view.address, view.byteCount) }
-      }
-      memory.held = [:]
+      for view in memory.letGoOfAll() { try? kernel.release(view.address, view.byteCount) }
     }
   }
 }

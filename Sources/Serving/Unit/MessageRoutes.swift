@@ -3,7 +3,7 @@ import VirtualIOMMU
 
 /// A function that can carry messages of others over its client.
 protocol MessageCarrier: AnyObject, Sendable {
-  /// Writes a message of an interrupt.
+  /// Writes a message of an interrupt, unless the function is reset or stops to be a bus master first.
   ///
   /// - Returns: Whether it is on its way: only while the function is a bus master, and has a client.
   func post(_ data: UInt32, to address: UInt64) -> Bool
@@ -11,6 +11,8 @@ protocol MessageCarrier: AnyObject, Sendable {
 
 /// The way of the unit's own interrupts into the guest: messages over the client of a function that is
 /// a bus master, since the unit's function, which no driver takes, is none.
+///
+/// What no function may carry waits here, also while each of them is reset, and goes when one may again.
 ///
 /// The unit calls it under its lock; nothing here waits.
 package final class MessageRoutes: MessageInterrupts {
@@ -46,7 +48,7 @@ package final class MessageRoutes: MessageInterrupts {
   ///
   /// Costs a look at a flag while none waits.
   func retry() {
-    guard isWaiting.load(ordering: .acquiring) else { return }
+    guard isWaiting.load(ordering: .sequentiallyConsistent) else { return }
     let sent = state.withLock { state in
       let sent = state.waiting.prefix { message in
         state.ports.contains { $0.post(message.data, to: message.address) }
@@ -76,7 +78,7 @@ package final class MessageRoutes: MessageInterrupts {
       let message = Waiting(data: data, address: address)
       if !state.waiting.contains(message), state.waiting.count < Self.limit {
         state.waiting.append(message)
-        isWaiting.store(true, ordering: .releasing)
+        isWaiting.store(true, ordering: .sequentiallyConsistent)
       }
       return false
     }
@@ -85,7 +87,9 @@ package final class MessageRoutes: MessageInterrupts {
       trace.note(.message(address: address, data: data), of: name)
     } else {
       trace.note(
-        .note("an interrupt of the unit waits: no function of ours is a bus master"), of: name)
+        .note("an interrupt of the unit waits: no function of ours can carry it yet"), of: name)
+      // One may have become a bus master meanwhile, and have found that none waits.
+      retry()
     }
   }
 }

@@ -141,9 +141,10 @@ public struct UserDeviceInformation: Sendable {
 public struct UserMapping: Sendable {
   /// How many a client may have at a time, as it is told in `max_dma_maps`.
   ///
-  /// The next one is refused with `ENOSPC` and no device hears of it. Each holds a descriptor when it
-  /// came with one, and so much is kept of files that their owners may shorten.
-  public static let limit = 4096
+  /// The next one is refused with `ENOSPC` and no device hears of it. It is what the protocol has where
+  /// nothing is told, and what a guest behind an IOMMU of its VMM's may need, which makes a mapping of
+  /// each page. What one holds is the device's to bound: a descriptor, say, when it came with one.
+  public static let limit = 65_535
 
   /// Addresses as the device uses them, both ends included; whole pages of 4,096 bytes.
   public var range: ClosedRange<UInt64>

@@ -42,6 +42,7 @@ public protocol UserPeer: AnyObject, Sendable {
   ///
   /// The first may find that the client has to be asked first how it reads such messages (QEMU 10.1
   /// has a way of its own); it is refused then, since the gate could not be asked when it goes.
+  /// ``whenReady(_:)`` says when it is worth another try.
   ///
   /// - Parameters:
   ///   - address: Where the first byte goes.
@@ -50,6 +51,12 @@ public protocol UserPeer: AnyObject, Sendable {
   ///     and whoever holds a lock that it takes must not either.
   /// - Returns: Whether it will be sent.
   func post(_ address: UInt64, _ bytes: Span<UInt8>, while isOpen: () -> Bool) -> Bool
+
+  /// Hears that posts behind a gate, refused since it was not known how the client reads them, go now.
+  ///
+  /// - Parameter body: Called once at most, on any thread and with nothing of the peer's locked; it must
+  ///   not wait.
+  func whenReady(_ body: @escaping @Sendable () -> Void)
 
   /// Reads memory as ``read(_:into:)`` does, unless the device may not read any more.
   ///
@@ -76,6 +83,9 @@ public protocol UserPeer: AnyObject, Sendable {
 
 /// For peers without messages, where nothing is between the gate and the memory.
 extension UserPeer {
+  /// Nothing: posts are never refused for that.
+  public func whenReady(_ body: @escaping @Sendable () -> Void) {}
+
   /// Asks the gate, and posts.
   public func post(
     _ address: UInt64, _ bytes: Span<UInt8>, while isOpen: () -> Bool

@@ -35,6 +35,8 @@ final class ConnectionPeer: UserPeer {
     return requester.post(address, bytes, form, while: isOpen)
   }
 
+  func whenReady(_ body: @escaping @Sendable () -> Void) { question.whenLearnt(body) }
+
   func read(_ address: UInt64, into buffer: inout MutableSpan<UInt8>) throws(LinuxErrno) {
     try read(address, into: &buffer, while: { true })
   }

@@ -13,6 +13,8 @@ final class MemoryQuestion: Sendable {
     var isAsked = false
     /// Posted writes that go when the answer is there.
     var held: [(address: UInt64, bytes: [UInt8])] = []
+    /// Hears that the answer is there.
+    var hearer: (@Sendable () -> Void)?
   }
 
   /// Posted writes that wait at a time.
@@ -58,6 +60,11 @@ final class MemoryQuestion: Sendable {
     return form
   }
 
+  /// Somebody wants to know when there is an answer to what is not known yet.
+  func whenLearnt(_ body: @escaping @Sendable () -> Void) {
+    state.withLock { $0.hearer = body }
+  }
+
   /// Asks, and waits for nothing.
   func ask(_ requester: Requester) {
     let isNew = state.withLock { state in
@@ -94,13 +101,15 @@ final class MemoryQuestion: Sendable {
 
   private func learn(_ form: MemoryForm, _ requester: Requester) {
     // Within the lock, so that nothing overtakes what waited.
-    state.withLock { state in
-      guard state.form == nil else { return }
+    let hearer = state.withLock { state -> (@Sendable () -> Void)? in
+      guard state.form == nil else { return nil }
       for post in state.held {
         _ = requester.post(post.address, post.bytes.span, form, while: { true })
       }
       state.held = []
       state.form = form
+      return state.hearer.take()
     }
+    hearer?()
   }
 }

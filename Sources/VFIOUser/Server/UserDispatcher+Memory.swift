@@ -90,7 +90,8 @@ extension UserDispatcher {
   }
 
   private func unmap(_ indices: Range<Int>) {
-    for index in indices { device.unmap(mappings.ranges[index]) }
+    // The last first, since that is the cheapest to take out of a table in order.
+    for index in indices.reversed() { device.unmap(mappings.ranges[index]) }
     mappings.remove(indices)
   }
 }

@@ -288,4 +288,32 @@ struct VTdRegisterTests {
     #expect(listener.take() == (expected.map { [.invalidate($0), .drain] } ?? []))
     #expect(guest.unit.read(0xF8, size: 8) == granularity << 60 | done << 57 | 0x55 << 32)
   }
+
+  @Test("what registers invalidate is kept for a log as what the queue does")
+  func keptForLog() throws {
+    let guest = try UnitGuest(pages: 16)
+    guest.unit.write(1 << 63 | 1 << 60, at: 0xF8, size: 8)
+    #expect(guest.unit.takeInvalidations() == nil)
+    guest.unit.keepInvalidations()
+    guest.unit.write(1 << 63 | 2 << 61 | 0x77, at: 0x28, size: 8)
+    guest.unit.write(0x7000 | 3, at: 0xF0, size: 8)
+    guest.unit.write(1 << 63 | 3 << 60 | 0x55 << 32, at: 0xF8, size: 8)
+    // More pages than the unit takes are told as what is done instead.
+    guest.unit.write(0x7000 | 19, at: 0xF0, size: 8)
+    guest.unit.write(1 << 63 | 3 << 60 | 0x55 << 32, at: 0xF8, size: 8)
+    // Nothing is asked for without ICC and IVT, or with the reserved granularity.
+    guest.unit.write(1 << 61, at: 0x28, size: 8)
+    guest.unit.write(1 << 60, at: 0xF8, size: 8)
+    guest.unit.write(1 << 63, at: 0x28, size: 8)
+    guest.unit.write(1 << 63, at: 0xF8, size: 8)
+    let batch = try #require(guest.unit.takeInvalidations())
+    let range = FirstStageInvalidation(address: 0, pageCount: 8, isLeafOnly: false)
+    #expect(
+      batch.first == [
+        .unit(.contexts(domain: 0x77)), .unit(.pages(range, domain: 0x55)),
+        .unit(.translations(domain: 0x55)),
+      ])
+    #expect(batch.count == 3 && batch.pageCount == 8 && batch.waitCount == 0)
+    #expect(guest.unit.takeInvalidations() == nil)
+  }
 }

@@ -4,7 +4,7 @@ public import Hardware
 ///
 /// A guest can send any number: the first ones are kept as they came, and all of them are counted.
 public struct VTdInvalidationBatch: Hashable, Sendable {
-  /// What one descriptor of the queue asked for.
+  /// What one descriptor of the queue, or one command of a register, asked for.
   public enum Entry: Hashable, Sendable {
     /// Something that the unit's own caches forget.
     case unit(VTdCacheInvalidation)

@@ -78,10 +78,10 @@ extension VTdModel {
     shadow.beginStretch()
     let granularity = command >> 61 & 3
     switch granularity {
-    case 1: forget(.allContexts)
-    case 2: forget(.contexts(domain: domain))
+    case 1: forgetOnCommand(.allContexts)
+    case 2: forgetOnCommand(.contexts(domain: domain))
     case 3:
-      forget(
+      forgetOnCommand(
         .context(
           source: UInt16(truncatingIfNeeded: command >> 16),
           mask: VTdDescriptor.functions(command >> 32 & 3), domain: domain))
@@ -104,15 +104,21 @@ extension VTdModel {
     // More pages than the unit takes at once: all of the domain.
     if done == 3, place & 0x3F > VTdConfiguration.maximumAddressMask { done = 2 }
     switch done {
-    case 1: forget(.allTranslations)
-    case 2: forget(.translations(domain: domain))
-    case 3: forget(.pages(VTdDescriptor.pages(place), domain: domain))
+    case 1: forgetOnCommand(.allTranslations)
+    case 2: forgetOnCommand(.translations(domain: domain))
+    case 3: forgetOnCommand(.pages(VTdDescriptor.pages(place), domain: domain))
     default: break
     }
     finishInvalidations()
     // IVT clears; IAIG says what was done.
     command &= ~(1 << 63 | 3 << 57)
     registers[wide: VTdRegister.invalidate] = command | done << 57
+  }
+
+  /// Forgets what a register says, and keeps it for a log as what the queue says.
+  private mutating func forgetOnCommand(_ what: VTdCacheInvalidation) {
+    if keepsInvalidations { kept.append(.unit(what)) }
+    forget(what)
   }
 
   /// Notes what is to be forgotten; ``finishInvalidations()`` ends with nobody using it.

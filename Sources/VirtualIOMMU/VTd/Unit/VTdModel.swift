@@ -28,7 +28,7 @@ struct VTdModel: ~Copyable {
   var listeners: [any VTdCacheListener] = []
   var shadow = VTdShadow()
   var log = VTdEventLog()
-  /// Whether what the queue invalidates is kept for a log.
+  /// Whether what the guest invalidates is kept for a log.
   var keepsInvalidations = false
   var kept = VTdInvalidationBatch()
   /// Where descriptors are read to, a page at a time.
