@@ -146,8 +146,8 @@ int32_t clinux_guard(uint64_t start, uint64_t byte_count, uint64_t page_size) {
 }
 
 uint64_t clinux_guard_missing(uint64_t start) {
-  for (int place = 0; place < guard_places; place++) {
-    if (guarded[place][0] == start) return guarded[place][3];
+  for (int index = 0; index < guard_places; index++) {
+    if (guarded[index].start == start) return guarded[index].missing_pages;
   }
   return 0;
 }
