@@ -111,7 +111,7 @@ final class ServedPort: DevicePort, MessageCarrier {
   /// - Returns: Whether it is on its way: only while the function is a bus master, and has a client.
   func post(_ data: UInt32, to address: UInt64) -> Bool {
     let controls = FunctionControls(
-      rawValue: UInt8(truncatingIfNeeded: gate.load(ordering: .relaxed)))
+      rawValue: UInt8(truncatingIfNeeded: gate.load(ordering: .sequentiallyConsistent)))
     guard controls.contains(.busMaster), let peer = peer.withLock({ $0 }) else { return false }
     var bytes = InlineArray<4, UInt8>(repeating: 0)
     var span = bytes.mutableSpan

@@ -109,7 +109,8 @@ extension PassedDevice {
       let command = 4
       if place <= command, place + width.rawValue > command {
         let isMaster = bytes[command - offset] & 4 != 0
-        if !isBusMaster.exchange(isMaster, ordering: .relaxed), isMaster { canCarry = true }
+        let wasMaster = isBusMaster.exchange(isMaster, ordering: .sequentiallyConsistent)
+        if isMaster, !wasMaster { canCarry = true }
       }
       // Turning page requests off closes their queue, which a reset does too.
       let hasQueue = realised.withLock { $0.device?.pageRequestDescriptor != nil }

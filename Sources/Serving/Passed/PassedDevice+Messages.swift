@@ -6,7 +6,7 @@ import VFIOUser
 
 extension PassedDevice: MessageCarrier {
   func post(_ data: UInt32, to address: UInt64) -> Bool {
-    guard isBusMaster.load(ordering: .relaxed), let peer else { return false }
+    guard isBusMaster.load(ordering: .sequentiallyConsistent), let peer else { return false }
     var bytes = InlineArray<4, UInt8>(repeating: 0)
     var span = bytes.mutableSpan
     span.storeLittle(data, at: 0)

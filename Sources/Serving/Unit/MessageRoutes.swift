@@ -29,6 +29,10 @@ package final class MessageRoutes: MessageInterrupts {
   private static let limit = 16
 
   private let state = Mutex(State())
+  /// Whether messages wait.
+  ///
+  /// Whoever says so looks again whether a function can carry them, and a function that can do so now
+  /// looks at this: in one order of all accesses, so that one of the two sees the other.
   private let isWaiting = Atomic(false)
   private let sent = Atomic<UInt64>(0)
   private let name: String
@@ -46,7 +50,7 @@ package final class MessageRoutes: MessageInterrupts {
   ///
   /// Costs a look at a flag while none waits.
   func retry() {
-    guard isWaiting.load(ordering: .acquiring) else { return }
+    guard isWaiting.load(ordering: .sequentiallyConsistent) else { return }
     let sent = state.withLock { state in
       let sent = state.waiting.prefix { message in
         state.ports.contains { $0.post(message.data, to: message.address) }
@@ -76,7 +80,7 @@ package final class MessageRoutes: MessageInterrupts {
       let message = Waiting(data: data, address: address)
       if !state.waiting.contains(message), state.waiting.count < Self.limit {
         state.waiting.append(message)
-        isWaiting.store(true, ordering: .releasing)
+        isWaiting.store(true, ordering: .sequentiallyConsistent)
       }
       return false
     }
@@ -86,6 +90,8 @@ package final class MessageRoutes: MessageInterrupts {
     } else {
       trace.note(
         .note("an interrupt of the unit waits: no function of ours is a bus master"), of: name)
+      // A function that became one meanwhile may have looked before there was anything to send.
+      retry()
     }
   }
 }
