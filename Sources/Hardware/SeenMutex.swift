@@ -1,5 +1,5 @@
 #if THREAD_SANITIZER
-  package import Synchronization
+  import Synchronization
 
   /// A mutex whose order the thread sanitizer sees.
   ///

@@ -41,7 +41,7 @@ static void duplicate_bounds(int n, char **a) {
 }
 
 static void *opens(void *stop) {
-  while (!*(volatile int *)stop) {
+  while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED)) {
     int fd = open("/dev/iommu", O_RDWR);
     if (fd < 0 || ioas(fd, NULL) != 0) return (void *)1;
     if (close(fd) != 0) return (void *)2;
@@ -62,7 +62,7 @@ static void threads(int n, char **a) {
     CHECK(ioas(fd, NULL) == 0);
     close(fd);
   }
-  stop = 1;
+  __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
   for (int i = 0; i < 4; i++) {
     void *result;
     pthread_join(all[i], &result);

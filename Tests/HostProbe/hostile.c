@@ -58,15 +58,15 @@ static void arguments(int n, char **a) {
   CHECK(ioas(whole, NULL) == 0);
 }
 
-static volatile int done;
+static _Atomic int done;
 static void *scribble(void *memory) {
   struct region *r = memory;
   unsigned seed = 1;
   while (!done) {
     seed = seed * 1103515245 + 12345;
-    r->index = seed & 64 ? 0 : 0xffffffff;
-    r->offset = seed & 128 ? 0xffffffffffffffff : 0;
-    r->argsz = seed & 256 ? 32 : 0xffffffff;
+    __atomic_store_n(&r->index, seed & 64 ? 0 : 0xffffffff, __ATOMIC_RELAXED);
+    __atomic_store_n(&r->offset, seed & 128 ? 0xffffffffffffffff : 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&r->argsz, seed & 256 ? 32 : 0xffffffff, __ATOMIC_RELAXED);
   }
   return NULL;
 }

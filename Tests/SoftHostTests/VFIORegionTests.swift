@@ -13,7 +13,7 @@ private final class Model: RegionHandler {
     let offset: UInt64
   }
 
-  private let log = Synchronization.Mutex<[Access]>([])
+  private let log = Mutex<[Access]>([])
   var accesses: [Access] { log.withLock { $0 } }
   func forget() { log.withLock { $0 = [] } }
 
