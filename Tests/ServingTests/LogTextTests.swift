@@ -148,6 +148,7 @@ struct LogTextTests {
         .refused(message: "DMA_MAP", why: "overlaps", errno: 22),
         "refused       DMA_MAP: overlaps (EINVAL)"
       ),
+      (.registers("they are at 0x1000"), "registers     they are at 0x1000"),
       (.connected("evil\u{1B}[2J"), "connected     evil\\x1b[2J"),
       (
         .mapped(0...0x9_FFFF, isReadable: true, isWritable: false, hasFile: false),
