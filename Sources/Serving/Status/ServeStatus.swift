@@ -88,7 +88,7 @@ public struct ServeStatus: Hashable, Sendable, Codable {
     public var lastFault: String?
     /// Pages that it asked for.
     public var pageRequestCount: UInt64
-    /// Page requests that wait for an answer.
+    /// Page requests that wait for an answer; of a device of the host, groups of them.
     public var waitingPageRequestCount: UInt64
     /// What the host could not be made to do for it, in words.
     public var problems: [String]
