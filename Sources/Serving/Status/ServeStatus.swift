@@ -35,7 +35,7 @@ public struct ServeStatus: Hashable, Sendable, Codable {
     public var mappingCount: Int
     /// Their bytes together.
     public var mappedByteCount: UInt64
-    /// What the guest has switched on: `memory`, `bus master`, `MSI-X`, `ATS`, `PRI`, `PASID`.
+    /// What the guest has switched on, of `bus master`, `PASID`, `execute`, `privileged`, `ATS`, `PRI`.
     public var controls: [String]
     /// Interrupts that were signalled or sent as messages.
     public var interruptCount: UInt64
