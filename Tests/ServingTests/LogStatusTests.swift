@@ -108,7 +108,7 @@ import Testing
       defer { folder.remove() }
       let server = try StatusServer(in: folder.path) { Self.status }
       await withTaskGroup(of: [UInt8]?.self) { group in
-        for _ in 0..<8 { group.addTask { try? StatusClient.ask(folder.path) } }
+        for _ in 0..<8 { group.addTask { try? StatusClient.ask(folder.path, patience: 60_000) } }
         for await answer in group { #expect(answer == Self.status.json) }
       }
       server.stop()

@@ -268,6 +268,7 @@ struct MachineTests {
   @Test("the firmware's question for a ROM mends the table that it has put into memory")
   func table() throws {
     let guest = try ServedGuest()
+    guest.function.look(for: .seconds(60))
     let configuration = guest.function.unit.configuration
     let slots = guest.machine.devices.map(\.slot)
     let table = try ServedMachine.dmarTable(of: configuration, for: slots)
@@ -292,6 +293,7 @@ struct MachineTests {
   @Test("firmware that asks for no ROM has its table mended while it looks at config space")
   func tableWithoutROM() throws {
     let guest = try ServedGuest()
+    guest.function.look(for: .seconds(60))
     let configuration = guest.function.unit.configuration
     let slots = guest.machine.devices.map(\.slot)
     let place = 0x60_0003

@@ -7,7 +7,8 @@ import Passthrough
 import Serving
 import SoftHost
 import Testing
-import VFIOUser
+
+@testable import VFIOUser
 
 @Suite("A VFIO device of the host, as a client finds it at a socket")
 struct PassedSocketTests {
@@ -15,7 +16,10 @@ struct PassedSocketTests {
   func life() throws {
     let machine = try PassedMachine()
     let path = "/tmp/passed-\(UUID().uuidString.prefix(8)).sock"
-    let server = UserServer(path: path, device: machine.device)
+    // What only ends a test that hangs, however slow the machine is.
+    let server = UserServer(
+      path: path, device: machine.device, observer: nil, replyMilliseconds: 60_000,
+      patience: (60_000, 60_000, 60_000))
     try server.start()
     defer { server.stop() }
     var directory: UInt64?

@@ -79,7 +79,11 @@ void connect_client(struct client *client, const char *path) {
   strcpy(address.sun_path, path);
   client->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   check(client->socket >= 0, "socket");
-  check(connect(client->socket, (struct sockaddr *)&address, sizeof address) == 0, path);
+  // A server's socket has its name before the server listens.
+  for (int tries = 0; connect(client->socket, (struct sockaddr *)&address, sizeof address) != 0; tries++) {
+    check(errno == ECONNREFUSED && tries < 100000, path);
+    usleep(1000);
+  }
 
   char text[4096] = {0};
   memcpy(text + 20, capabilities, sizeof capabilities);

@@ -36,14 +36,10 @@ static void stay_on(int processor) {
   check(sched_setaffinity(0, sizeof one, &one) == 0, "sched_setaffinity");
 }
 
-// Waits for the server's socket, for at most ten seconds.
+// Waits for the server's socket, for some minutes at most.
 static void await(const char *path, pid_t server) {
-  for (int tenth_seconds = 0; tenth_seconds < 10000; tenth_seconds++) {
-    if (access(path, F_OK) == 0) {
-      // Bound, but perhaps not listening yet.
-      usleep(20000);
-      return;
-    }
+  for (int milliseconds = 0; milliseconds < 200000; milliseconds++) {
+    if (access(path, F_OK) == 0) return;
     check(waitpid(server, NULL, WNOHANG) == 0, "the server ended");
     usleep(1000);
   }
@@ -55,7 +51,7 @@ static pid_t server;
 static void end_server(void) {
   kill(server, SIGTERM);
   for (int milliseconds = 0; waitpid(server, NULL, WNOHANG) == 0; milliseconds++) {
-    if (milliseconds == 2000) kill(server, SIGKILL);
+    if (milliseconds == 60000) kill(server, SIGKILL);
     usleep(1000);
   }
 }

@@ -4,7 +4,7 @@
 /// that ends the wait, not a number of looks.
 enum EnginePatience {
   /// After this an answer is not expected any more.
-  static let limit: Duration = .seconds(10)
+  static let limit: Duration = .seconds(60)
 
   /// Looks until something holds, at most for ``limit``.
   ///

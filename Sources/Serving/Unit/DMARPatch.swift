@@ -25,11 +25,14 @@ enum DMARPatch {
   /// - Parameters:
   ///   - memory: The guest's memory.
   ///   - base: Where the registers are.
+  ///   - patience: How long is looked at most.
   /// - Returns: What came of it.
-  static func mend(in memory: ServedMemory, base: UInt64) -> Outcome {
+  static func mend(
+    in memory: ServedMemory, base: UInt64, patience: Duration = Self.patience
+  ) -> Outcome {
     var outcome = Outcome.notFound
     // Firmware may keep more than one copy: the one that it was given, and the one that it shows.
-    for place in find(in: memory) {
+    for place in find(in: memory, patience) {
       guard let table = read(place, in: memory.memory) else { continue }
       guard table.span.value(8, at: basePlace) != base else {
         if outcome == .notFound { outcome = .wasRight }
@@ -43,7 +46,7 @@ enum DMARPatch {
   /// Addresses of tables of ours, at most eight: the highest, and copies close below it.
   ///
   /// Firmware puts its tables at the end of memory.
-  private static func find(in memory: ServedMemory) -> [UInt64] {
+  private static func find(in memory: ServedMemory, _ patience: Duration) -> [UInt64] {
     var found: [UInt64] = []
     var budget = limit
     let deadline = ContinuousClock.now + patience
@@ -76,7 +79,7 @@ enum DMARPatch {
   private static let reach: UInt64 = 4 << 20
   /// How long is looked: whoever accessed config space waits meanwhile, and a guest may fill its memory with
   /// what looks like tables.
-  private static let patience: Duration = .milliseconds(500)
+  static let patience: Duration = .milliseconds(500)
   private static let chunk: UInt64 = 1 << 16
 
   private static func search(

@@ -38,6 +38,8 @@ package final class UnitFunction: UserDevice {
     /// When the table is looked for again, and how long after that: longer each time it is not there.
     var nextLook = ContinuousClock.now
     var pause = Duration.milliseconds(20)
+    /// How long one look takes at most.
+    var patience = DMARPatch.patience
 
     /// Whether it is time to look for the table: the registers have a place, and nobody uses them yet.
     ///
@@ -234,7 +236,8 @@ package final class UnitFunction: UserDevice {
 
   /// Writes the registers' place into the table that the guest will read.
   package func mendTable(_ base: UInt64) {
-    let outcome = DMARPatch.mend(in: memory, base: base)
+    let patience = state.withLock { $0.patience }
+    let outcome = DMARPatch.mend(in: memory, base: base, patience: patience)
     state.withLock { $0.looked(found: outcome != .notFound) }
     switch outcome {
     case .mended(let place):
@@ -243,6 +246,9 @@ package final class UnitFunction: UserDevice {
     case .wasRight, .notFound: break
     }
   }
+
+  /// Lets each look for the table from now on take so long at most.
+  func look(for patience: Duration) { state.withLock { $0.patience = patience } }
 
   private func noteAccess(_ region: Int, _ offset: UInt64, _ bytes: Span<UInt8>, isWrite: Bool) {
     guard trace.wantsAccesses else { return }

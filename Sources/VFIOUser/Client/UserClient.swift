@@ -22,7 +22,7 @@ public final class UserClient: Sendable {
   ///   - replyMilliseconds: How long the server may take to answer.
   /// - Throws: The errno of `connect`.
   public convenience init(
-    path: String, memory: (any UserClientMemory)? = nil, replyMilliseconds: Int64 = 5000
+    path: String, memory: (any UserClientMemory)? = nil, replyMilliseconds: Int64 = 60_000
   ) throws(LinuxErrno) {
     let socket: ReceivedFile
     do throws(CallFailure) {

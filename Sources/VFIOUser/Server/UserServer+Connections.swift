@@ -25,7 +25,7 @@ extension UserServer {
         .refused(
           message: "connection", why: "another client is served",
           errno: LinuxErrno.EBUSY.rawValue))
-      Self.turnAway(channel)
+      turnAway(channel)
     }
     return state.withLock { !$0.hasEnded }
   }
@@ -33,9 +33,9 @@ extension UserServer {
   /// Answers the first message of a client that is not served, and ends its connection.
   ///
   /// A client that gets an answer can say what is wrong; QEMU trips over a stream that ends instead.
-  private static func turnAway(_ channel: SocketChannel) {
+  private func turnAway(_ channel: SocketChannel) {
     // It had its turn to send; one that is silent holds up those behind it.
-    channel.limitReceiving(milliseconds: 100)
+    channel.limitReceiving(milliseconds: patience.parting)
     var reader = MessageReader()
     var files: [ReceivedFile] = []
     if let header = try? reader.next(from: channel, files: &files), header.isCommand {

@@ -37,8 +37,9 @@ public final class UserServer: Sendable {
   let device: any UserDevice
   let observer: (any UserServerObserver)?
   let replyMilliseconds: Int64
-  /// How long a client waits for another to end, and for a version to be agreed on.
-  let patience: (turn: Int64, version: Int64)
+  /// How long a client waits for another to end, for a version to be agreed on, and is waited for when
+  /// it is refused.
+  let patience: (turn: Int64, version: Int64, parting: Int64)
   let state = Mutex(State())
   /// Given when a client is gone.
   let isFree = TimedSignal()
@@ -56,12 +57,12 @@ public final class UserServer: Sendable {
   ) {
     self.init(
       path: path, device: device, observer: observer, replyMilliseconds: replyMilliseconds,
-      patience: (1000, 10_000))
+      patience: (1000, 10_000, 100))
   }
 
   init(
     path: String, device: any UserDevice, observer: (any UserServerObserver)?,
-    replyMilliseconds: Int64, patience: (turn: Int64, version: Int64)
+    replyMilliseconds: Int64, patience: (turn: Int64, version: Int64, parting: Int64)
   ) {
     self.path = path
     self.device = device

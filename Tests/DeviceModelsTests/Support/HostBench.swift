@@ -49,11 +49,14 @@ final class HostBench: Sendable {
     .move(memory + source, memory + target, count).with { $0.record = memory }
   }
 
+  /// How often is looked, a millisecond or more apart: minutes, which only what hangs needs.
+  static let patience = 120_000
+
   /// Waits until a condition holds.
   ///
   /// - Returns: Whether it came to hold.
   func wait(until condition: () throws -> Bool) async throws -> Bool {
-    for _ in 0..<5000 {
+    for _ in 0..<Self.patience {
       if try condition() { return true }
       try await Task.sleep(for: .milliseconds(1))
     }
@@ -95,7 +98,7 @@ extension BoundDevice {
   func command(_ code: UInt32, _ operand: UInt32, on bench: HostBench) async throws -> UInt32 {
     try write32(operand | code << 20, 0xA0)
     var status: UInt32 = 1 << 31
-    for _ in 0..<5000 where status >> 31 == 1 {
+    for _ in 0..<HostBench.patience where status >> 31 == 1 {
       status = try read32(0xA8)
       if status >> 31 == 1 { try await Task.sleep(for: .milliseconds(1)) }
     }

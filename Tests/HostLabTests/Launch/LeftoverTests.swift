@@ -17,7 +17,7 @@ struct LeftoverTests {
 
   /// Waits for something that has to happen; how long it takes says nothing.
   private func until(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<1000 {
+    for _ in 0..<12_000 {
       if condition() { return true }
       usleep(10_000)
     }

@@ -19,10 +19,14 @@ struct HostProbeTests {
 
   @Test func aLogThatNobodyReadsDoesNotEndTheProgram() throws {
     let report = NSTemporaryDirectory() + "probe-\(UUID().uuidString)"
-    defer { try? FileManager.default.removeItem(atPath: report) }
+    defer {
+      for file in [report, report + ".gone"] { try? FileManager.default.removeItem(atPath: file) }
+    }
+    // The program begins when the log's reader has closed its end.
     let script = """
-      { "$1" host --log - -- sh -c 'sleep 0.2; "$1" opens 20 >"$2"; exit 7' sh "$2" "$3"
-      echo status $? >>"$3"; } 2>&1 | true
+      { "$1" host --log - -- sh -c \
+        'until [ -e "$2.gone" ]; do sleep 0.1; done; "$1" opens 20 >"$2"; exit 7' sh "$2" "$3"
+      echo status $? >>"$3"; } 2>&1 | { exec <&-; : >"$3.gone"; }
       while ! grep -q status "$3"; do sleep 0.1; done
       """
     let result = try Probe.run(

@@ -130,7 +130,7 @@ static int isTraced(void) {
 
 int main(int count_, char **arguments) {
   setvbuf(stdout, 0, _IONBF, 0);
-  alarm(300);
+  alarm(3000);
   sigset_t none; /* Whoever starts tests may have blocked some. */
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, 0);
@@ -138,7 +138,7 @@ int main(int count_, char **arguments) {
   device = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 4096);
   if (count_ < 2 || device == MAP_FAILED) return 2;
   pthread_t early;
-  for (int i = 0; !isTraced() && i < 10000; i++) usleep(1000);
+  for (int i = 0; !isTraced() && i < 120000; i++) usleep(1000);
 
   for (uint64_t seed = 1; seed < 4; seed++) {
 #define RUN(name, text) compare(#name, name, text, seed);

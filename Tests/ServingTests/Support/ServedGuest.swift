@@ -252,9 +252,9 @@ final class ServedGuest {
     }
   }
 
-  /// Waits for something that a thread of the device brings about.
+  /// Waits for something that a thread of the device brings about; minutes, if need be.
   func wait(_ condition: () throws -> Bool) throws {
-    for _ in 0..<20_000 {
+    for _ in 0..<240_000 {
       if try condition() { return }
       usleep(500)
     }

@@ -34,8 +34,8 @@ final class Served {
   var path: String { server.path }
 
   init(
-    _ device: SampleDevice = SampleDevice(), replyMilliseconds: Int64 = 5000,
-    patience: (turn: Int64, version: Int64) = (60_000, 60_000)
+    _ device: SampleDevice = SampleDevice(), replyMilliseconds: Int64 = 60_000,
+    patience: (turn: Int64, version: Int64, parting: Int64) = Served.patience
   ) throws {
     self.device = device
     server = UserServer(
@@ -45,6 +45,16 @@ final class Served {
   }
 
   deinit { server.stop() }
+
+  /// What only ends a test that hangs, however slow the machine is.
+  static let patience: (turn: Int64, version: Int64, parting: Int64) = (60_000, 60_000, 60_000)
+
+  /// A server at a path of the test's, which the test starts and stops.
+  static func server(at path: String) -> UserServer {
+    UserServer(
+      path: path, device: SampleDevice(), observer: nil, replyMilliseconds: 60_000,
+      patience: patience)
+  }
 
   static func freshPath() -> String {
     "/tmp/passage-\(Calls.ownProcess)-\(UInt64.random(in: 0..<(1 << 60))).sock"
@@ -59,6 +69,16 @@ final class Served {
     return client
   }
 
+  /// A client of a server with little patience: one that was too slow for it tries again.
+  func promptClient() throws -> UserClient {
+    var client: UserClient?
+    _ = eventually {
+      client = try? self.client()
+      return client != nil
+    }
+    return try client ?? self.client()
+  }
+
   /// A bare connection.
   func channel() throws -> SocketChannel {
     let socket = ReceivedFile(owning: try Calls.makeSocket())
@@ -67,9 +87,9 @@ final class Served {
   }
 }
 
-/// Waits until something holds, at most for some seconds.
+/// Waits until something holds, at most for some minutes.
 func eventually(_ holds: () -> Bool) -> Bool {
-  for _ in 0..<30_000 {
+  for _ in 0..<120_000 {
     if holds() { return true }
     Calls.pause(microseconds: 1000)
   }
