@@ -38,7 +38,7 @@ serve_guest() {
 }
 
 # Debian's own kernel, and one thing that differs in each of the others.
-stock_variants=(plain two-processors root-port 5G ovmf)
+stock_variants=(plain two-processors root-port 5G ovmf several)
 
 # serve_stock VARIANT: Debian's cloud kernel finds device and unit, and again after a reboot.
 serve_stock() {
@@ -52,9 +52,19 @@ serve_stock() {
         return
       fi
       ;;
+    several)
+      serve_several
+      return
+      ;;
     *) fail "serve-guest stock knows no $variant" ;;
   esac
   served_guest "stock, $variant" "$device" 2 stock "$place"
+}
+
+# Several devices of several models behind one unit: on bus 0 and below a root port, with PASIDs and without.
+serve_several() {
+  served_guest 'stock, several' 'dsa nic dump dsa@01:00.0' 1 several \
+    "$served_device" 0000:00:0a.0 0000:01:00.0 -- 0000:00:09.0
 }
 
 # The lab's kernel: PASIDs, page requests and tables of the program's own, with few and with many.
@@ -91,17 +101,27 @@ serve_own_iommu() {
 # no descriptors for what its unit maps.
 own_names=(vfio_pci_device_test 'vfio_pci_driver_test -v vfio_type1v2_iommu -v iommufd')
 
-# served_guest NAME DEVICE BOOTS PROGRAM...: one guest, one verdict.
+# served_guest NAME DEVICES BOOTS PROGRAM...: one guest, one verdict. Of the devices, dump is one of the
+# lab's own file.
 served_guest() {
-  local name="serve-guest $1" device="$2" count="$3" begun=$SECONDS keep code=0 problems=()
+  local name="serve-guest $1" devices count="$3" begun=$SECONDS keep code=0 problems=()
   local what="$4" variant="${1##*, }"
+  read -ra devices <<<"$2"
   shift 3
   keep="$(mktemp -d)"
   (
     # What the server says to people is kept apart from what the guest says.
     # shellcheck disable=SC2016 # The inner shell's own arguments.
     launcher=(/bin/sh -c 'exec "$@" 2>>"$0"' "$keep/said"
-      "$passage" serve --log "$keep/events" --socket-dir "$keep/sockets" --device "$device")
+      "$passage" serve --log "$keep/events" --socket-dir "$keep/sockets")
+    for device in "${devices[@]}"; do
+      if [[ "$device" == dump ]]; then
+        # The sample that the program has in it, as if somebody had dumped it.
+        "$passage" inspect --emit-config >"$keep/dump" || exit
+        device="dump=$keep/dump"
+      fi
+      launcher+=(--device "$device")
+    done
     [[ "$what" != passed ]] ||
       launcher=("$passage" host --device "dsa@$host_device" --log "$keep/requests" -- "${launcher[@]}")
     machine=serve memory=1G boots="$count" processors=1
@@ -113,7 +133,7 @@ served_guest() {
     fi
     launcher+=(--)
     case "$what" in
-      stock) cloud_kernel "$keep/modules" ;;
+      stock | several) cloud_kernel "$keep/modules" ;;
       *)
         processors=2
         # The unit remaps no interrupts: a message of the device could name any vector.

@@ -32,7 +32,7 @@ struct LogNoticeTests {
     let terminal = Terminal()
     let notices = ServeNotices { terminal.write($0) }
     for _ in 0..<20 {
-      notices.note(.connected("QEMU"), of: "dsa0")
+      notices.note(.connected("QEMU"), of: "iommu")
       notices.note(.disconnected("it closed"), of: "dsa0")
       notices.note(.note("lost"), of: "dsa0")
       notices.note(.note("lost"), of: "nic0")
@@ -45,6 +45,37 @@ struct LogNoticeTests {
     #expect(lines.count { $0.hasPrefix("dsa0: ") && $0.contains("lost") } == 8)
     #expect(lines.count { $0.hasPrefix("nic0: ") } == 8)
     #expect(lines.count { $0.hasSuffix("(the log has more like this)") } == 2)
+  }
+
+  @Test("However often a guest boots, there is room for the first warning")
+  func boots() {
+    let terminal = Terminal()
+    let notices = ServeNotices { terminal.write($0) }
+    notices.note(.connected("QEMU"), of: "iommu")
+    for _ in 0..<20 {
+      notices.note(.registers("they are somewhere"), of: "iommu")
+      notices.note(.registers("a driver found them"), of: "iommu")
+    }
+    notices.note(.note("no memory"), of: "iommu")
+    notices.finish()
+    #expect(terminal.lines.count { $0.hasPrefix("iommu: registers: ") } == 8)
+    #expect(terminal.lines.last == "iommu: note: no memory")
+  }
+
+  @Test("A client's trouble is said again of the next one, of the same device")
+  func clients() {
+    let terminal = Terminal()
+    let notices = ServeNotices { terminal.write($0) }
+    for client in 0..<5 {
+      notices.note(.connected("\(client)"), of: "iommu")
+      for _ in 0..<20 {
+        notices.note(.note("lost"), of: "iommu")
+        notices.note(.note("lost"), of: "dsa0")
+      }
+    }
+    notices.finish()
+    #expect(terminal.lines.count { $0.hasPrefix("iommu: note: ") } == 5 * 8)
+    #expect(terminal.lines.count { $0.hasPrefix("dsa0: note: ") } == 8)
   }
 
   @Test("A terminal that is stopped keeps nobody waiting, and is told what found no room")

@@ -148,6 +148,11 @@ struct LogTextTests {
         .refused(message: "DMA_MAP", why: "overlaps", errno: 22),
         "refused       DMA_MAP: overlaps (EINVAL)"
       ),
+      (
+        .refused(message: "DMA_READ", why: "the client refuses our message", errno: 104),
+        "refused       DMA_READ: the client refuses our message (ECONNRESET)"
+      ),
+      (.registers("they are at 0x1000"), "registers     they are at 0x1000"),
       (.connected("evil\u{1B}[2J"), "connected     evil\\x1b[2J"),
       (
         .mapped(0...0x9_FFFF, isReadable: true, isWritable: false, hasFile: false),

@@ -129,6 +129,53 @@ struct MachineTests {
     #expect(guest[data + 0x1000] == 0xABCD)
   }
 
+  @Test("a page request waits until it is answered, or nobody is left who could")
+  func waitingRequests() throws {
+    let guest = try ServedGuest()
+    try guest.turnOn()
+    guest.enter(5)
+    guest.map(0x1_0000, to: data, of: 5)
+    guest.map(0x1_2000, to: data + 0x2000, of: 5)
+    func counts() -> [UInt64] {
+      let device = guest.machine.status().devices[0]
+      return [device.pageRequestCount, device.waitingPageRequestCount]
+    }
+    /// Has the device ask for a page, the how manieth of all; answers what the group's answer says.
+    func ask(_ number: UInt64, at target: UInt64) throws -> UInt64 {
+      try guest.enable(pasids: [5])
+      try guest.move(0x1_0000, target, 64, record: 0x1_2000, blocks: true)
+      try guest.wait {
+        try guest.load(8, UInt64(VTdRegister.requestTail), 0, guest.function) == 32 * number
+      }
+      #expect(counts() == [number, 1])
+      return guest[ServedGuest.requests + 32 * (number - 1) + 8] & 0xFF8
+    }
+    func answer(_ group: UInt64) throws {
+      try guest.put(9 | 1 << 4 | 0x40 << 16 | 5 << 32, group)
+    }
+    #expect(counts() == [0, 0])
+    var group = try ask(1, at: 0x1_1000)
+    // Answers that nobody waits for are none.
+    for other in 1...3 as ClosedRange<UInt64> { try answer((group + other << 3) & 0xFF8) }
+    #expect(counts() == [1, 1])
+    guest.map(0x1_1000, to: data + 0x1000, of: 5)
+    try answer(group)
+    #expect(counts() == [1, 0])
+    try guest.wait { guest[data + 0x2000] & 0xFF == 1 }
+
+    try guest.device.reset()
+    group = try ask(2, at: 0x1_3000)
+    try guest.device.reset()
+    #expect(counts() == [2, 0])
+    // One that comes late finds nobody.
+    try answer(group)
+    #expect(counts() == [2, 0])
+
+    _ = try ask(3, at: 0x1_3000)
+    guest.device.detached()
+    #expect(counts() == [3, 0])
+  }
+
   @Test("memory that the unit's client takes away is reached no more")
   func unmap() throws {
     let guest = try ServedGuest()

@@ -222,17 +222,28 @@ struct PassedDeviceTests {
       #expect(sent)
       // The device's own thread delivers it; the tail of the unit's queue moves.
       while machine.driver.unit.read(0xC8, size: 8) != 32 * (round + 1) {}
+      #expect(machine.device.waitingGroupCount == 1)
       machine.driver.map(address, to: process.page, root: process.root)
       let source = UInt64(PassedMachine.place.sourceID) << 16
       let answer: (UInt64, UInt64) = (9 | 1 << 4 | source | 6 << 32, round << 3)
       #expect(machine.driver.submit([answer]))
       let heard = machine.host.endpoints[0].takeResponses()
       #expect(heard.map(\.code) == [.success] && heard.first?.group == UInt16(round))
+      #expect(machine.device.waitingGroupCount == 0)
       #expect(machine.read(address, pasid: 6) == 9)
       // Off and on again: another queue, which the thread finds.
       try machine.setConfig(0, pri + 4, 2)
       try machine.setConfig(1, pri + 4, 2)
     }
+    // A client that leaves answers nothing, and nobody waits for it.
+    let sent = machine.host.send(
+      EndpointPageRequest(IOVA(0xF000), pasid: PASID(rawValue: 6), .write, group: 4),
+      from: machine.host.endpoints[0])
+    #expect(sent)
+    while machine.driver.unit.read(0xC8, size: 8) != 32 * 5 {}
+    #expect(machine.device.waitingGroupCount == 1)
+    machine.device.detached()
+    #expect(machine.device.waitingGroupCount == 0)
   }
 
   @Test("Devices and places that cannot be are refused in words")

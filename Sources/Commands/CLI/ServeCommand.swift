@@ -45,7 +45,8 @@ struct ServeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Where the sockets are (default: a fresh folder in $XDG_RUNTIME_DIR).", valueName: "DIR"))
+      "Where the sockets are (default: a fresh folder in $XDG_RUNTIME_DIR, $TMPDIR or /tmp).",
+      valueName: "DIR"))
   var socketDir: String?
 
   @OptionGroup(title: "Log")

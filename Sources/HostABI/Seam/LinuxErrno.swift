@@ -76,9 +76,11 @@ extension LinuxErrno: CustomStringConvertible {
   private static let names: [Int32: String] = [
     1: "EPERM", 2: "ENOENT", 4: "EINTR", 5: "EIO", 6: "ENXIO", 7: "E2BIG", 9: "EBADF",
     11: "EAGAIN", 12: "ENOMEM", 13: "EACCES", 14: "EFAULT", 16: "EBUSY", 17: "EEXIST",
-    19: "ENODEV", 22: "EINVAL", 24: "EMFILE", 25: "ENOTTY", 28: "ENOSPC", 29: "ESPIPE",
-    34: "ERANGE", 35: "EDEADLOCK", 38: "ENOSYS", 52: "EBADE", 75: "EOVERFLOW", 77: "EBADFD",
-    90: "EMSGSIZE", 95: "EOPNOTSUPP", 98: "EADDRINUSE", 110: "ETIMEDOUT",
+    19: "ENODEV", 20: "ENOTDIR", 21: "EISDIR", 22: "EINVAL", 23: "ENFILE", 24: "EMFILE",
+    25: "ENOTTY", 28: "ENOSPC", 29: "ESPIPE", 30: "EROFS", 32: "EPIPE", 34: "ERANGE",
+    35: "EDEADLOCK", 36: "ENAMETOOLONG", 38: "ENOSYS", 40: "ELOOP", 52: "EBADE", 75: "EOVERFLOW",
+    77: "EBADFD", 90: "EMSGSIZE", 95: "EOPNOTSUPP", 98: "EADDRINUSE", 103: "ECONNABORTED",
+    104: "ECONNRESET", 107: "ENOTCONN", 110: "ETIMEDOUT", 111: "ECONNREFUSED",
   ]
 
   /// The name as in Linux's headers, such as `EINVAL`.

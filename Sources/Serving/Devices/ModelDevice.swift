@@ -214,6 +214,8 @@ package final class ModelDevice: UserDevice {
     port.advanceEpoch()
     model.reset()
     port.advanceEpoch()
+    // What it had asked for is answered to nobody.
+    port.waiting.removeAll()
     model.controlsChanged(controls)
     trace.note(.reset(who), of: name)
   }
@@ -239,7 +241,7 @@ extension ModelDevice: VTdDeviceTLB {
       case .invalid: .invalid
       case .failure: .failure
       }
-    counts.add(1, to: .pageResponses)
+    port.waiting.remove(response.group)
     // Response Failure stands in PRI's status from then on.
     if code == .failure { config.withLock { $0.notePageResponseError(isFailure: true) } }
     model.respond(PageResponse(group: response.group, code))

@@ -4,7 +4,7 @@ import Synchronization
 package final class ServedCounts: Sendable {
   /// What is counted.
   package enum Count: Int, CaseIterable {
-    case reads, writes, readBytes, writtenBytes, faults, pageRequests, pageResponses
+    case reads, writes, readBytes, writtenBytes, faults, pageRequests
     case interrupts, registerReads, registerWrites, events
   }
 
@@ -14,7 +14,6 @@ package final class ServedCounts: Sendable {
   private let writtenBytes = Atomic<UInt64>(0)
   private let faults = Atomic<UInt64>(0)
   private let pageRequests = Atomic<UInt64>(0)
-  private let pageResponses = Atomic<UInt64>(0)
   private let interrupts = Atomic<UInt64>(0)
   private let registerReads = Atomic<UInt64>(0)
   private let registerWrites = Atomic<UInt64>(0)
@@ -32,7 +31,6 @@ package final class ServedCounts: Sendable {
     case .writtenBytes: writtenBytes.wrappingAdd(number, ordering: .relaxed)
     case .faults: faults.wrappingAdd(number, ordering: .relaxed)
     case .pageRequests: pageRequests.wrappingAdd(number, ordering: .relaxed)
-    case .pageResponses: pageResponses.wrappingAdd(number, ordering: .relaxed)
     case .interrupts: interrupts.wrappingAdd(number, ordering: .relaxed)
     case .registerReads: registerReads.wrappingAdd(number, ordering: .relaxed)
     case .registerWrites: registerWrites.wrappingAdd(number, ordering: .relaxed)
@@ -55,7 +53,6 @@ package final class ServedCounts: Sendable {
     case .writtenBytes: writtenBytes.load(ordering: .relaxed)
     case .faults: faults.load(ordering: .relaxed)
     case .pageRequests: pageRequests.load(ordering: .relaxed)
-    case .pageResponses: pageResponses.load(ordering: .relaxed)
     case .interrupts: interrupts.load(ordering: .relaxed)
     case .registerReads: registerReads.load(ordering: .relaxed)
     case .registerWrites: registerWrites.load(ordering: .relaxed)

@@ -18,6 +18,8 @@ final class ServedPort: DevicePort, MessageCarrier {
   let name: String
   let trace: any ServeTrace
   let counts: ServedCounts
+  /// The page requests that the guest has not answered.
+  let waiting = WaitingRequests()
 
   let peer = Mutex<(any UserPeer)?>(nil)
   private let thread = Mutex<ServiceThread?>(nil)
@@ -86,7 +88,10 @@ final class ServedPort: DevicePort, MessageCarrier {
   }
 
   func request(_ request: PageRequest) -> Bool {
-    guard gate.load(ordering: .relaxed) & UInt64(FunctionControls.pageRequests.rawValue) != 0
+    let allowed = UInt64(FunctionControls.pageRequests.rawValue)
+    guard
+      waiting.insert(
+        request.group, while: { gate.load(ordering: .sequentiallyConsistent) & allowed != 0 })
     else { return false }
     counts.add(1, to: .pageRequests)
     let wasTaken = endpoint.requestPage(

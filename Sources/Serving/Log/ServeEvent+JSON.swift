@@ -32,6 +32,7 @@ extension ServeEvent {
     case .pageRequest: "page_request"
     case .pageResponse: "page_response"
     case .invalidated: "invalidation"
+    case .registers: "registers"
     case .unit: "unit"
     case .note: "note"
     }
@@ -40,7 +41,8 @@ extension ServeEvent {
   private func write(_ function: LoggedFunction?, _ json: inout JSONLine) {
     switch self {
     case .listening(let path): json.string("path", path)
-    case .connected(let text), .controls(let text), .note(let text): json.string("text", text)
+    case .connected(let text), .controls(let text), .registers(let text), .note(let text):
+      json.string("text", text)
     case .disconnected(let reason): json.string("reason", reason)
     case .refused(let message, let why, let errno):
       json.string("message", message)

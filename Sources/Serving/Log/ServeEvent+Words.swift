@@ -67,6 +67,7 @@ extension ServeEvent {
     case .pageResponse(let group, let code):
       return words("page response", "group \(group): \(code)", code == .success ? .good : .bad)
     case .invalidated(let batch): return words("invalidate", batch.text, .muted)
+    case .registers(let text): return words("registers", text, .good)
     case .unit(let event): return words("unit", event.description, .bad)
     case .note(let text): return words("note", text, .caution)
     }
@@ -96,7 +97,7 @@ extension ServeEvent {
     case .listening, .connected, .disconnected, .controls, .interruptsChanged, .pageResponse,
       .pageRequest:
       return nil
-    case .refused, .message, .reset, .dma, .unit, .note:
+    case .refused, .message, .reset, .dma, .registers, .unit, .note:
       let words = words(function)
       return words.event + words.text
     }

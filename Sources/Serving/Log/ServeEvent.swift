@@ -35,6 +35,8 @@ public enum ServeEvent: Hashable, Sendable {
   case pageResponse(group: UInt16, code: PageGroupResponse.Code)
   /// The guest told the unit to forget something.
   case invalidated(VTdInvalidationBatch)
+  /// What became of the VT-d unit's registers at a boot, in words.
+  case registers(String)
   /// Something of the VT-d unit that an operator may want to know.
   case unit(VTdEvent)
   /// Anything else, in words.

@@ -5,15 +5,16 @@ import Synchronization
 /// Says on a terminal what an operator wants to hear of without a log: who comes and goes, and what
 /// went wrong.
 ///
-/// A guest can cause any number of the latter, so each kind is said a few times only. Events come from
-/// under locks that guests wait for, and a terminal can be stopped: lines are written on a thread of
-/// their own, and those that find no room meanwhile are counted.
+/// A guest can cause any number of what is neither, so each kind of it is said a few times a client
+/// only. Events come from under locks that guests wait for, and a terminal can be stopped: lines are
+/// written on a thread of their own, and those that find no room meanwhile are counted.
 package final class ServeNotices: ServeTrace {
-  /// As often each kind of trouble is said for one device.
+  /// As often each kind is said of one device and one client of it.
   private static let limit = 8
 
   private let lines: NoticeQueue
-  private let counts = Mutex<[String: Int]>([:])
+  /// How often each kind came, by device.
+  private let counts = Mutex<[String: [String: Int]]>([:])
   private let sink: @Sendable (String) -> Void
   private let thread: ServiceThread
 
@@ -41,17 +42,21 @@ package final class ServeNotices: ServeTrace {
   ///   - event: What happened.
   ///   - device: The device's name, or the unit's.
   package func note(_ event: ServeEvent, of device: String) {
-    let isTrouble: Bool
+    let isCounted: Bool
     switch event {
-    case .connected, .disconnected: isTrouble = false
-    case .refused, .unit, .note: isTrouble = true
+    case .connected:
+      isCounted = false
+      counts.withLock { $0[device] = nil }
+    case .disconnected: isCounted = false
+    // Each boot finds the registers anew: a kind of its own, which leaves warnings their room.
+    case .refused, .unit, .note, .registers: isCounted = true
     // The guest is told of faults and logs them itself; the terminal may be its console.
     case .dma, .listening, .mapped, .unmapped, .access, .interrupt, .message, .interruptsChanged,
       .reset, .controls, .pageRequest, .pageResponse, .invalidated:
       return
     }
     let words = event.words(nil)
-    let count = isTrouble ? countUp(device + " " + words.event) : 0
+    let count = isCounted ? countUp(words.event, of: device) : 0
     guard count <= Self.limit else { return }
     lines.append(
       "\(device): \(words.event): \(words.text)"
@@ -59,10 +64,10 @@ package final class ServeNotices: ServeTrace {
     thread.poke()
   }
 
-  private func countUp(_ key: String) -> Int {
+  private func countUp(_ kind: String, of device: String) -> Int {
     counts.withLock { counts in
-      counts[key, default: 0] &+= 1
-      return counts[key, default: 0]
+      counts[device, default: [:]][kind, default: 0] &+= 1
+      return counts[device]?[kind] ?? 0
     }
   }
 

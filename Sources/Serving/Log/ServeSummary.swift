@@ -59,7 +59,7 @@ struct ServeSummary: Sendable {
     case .invalidated(let batch): counts.invalidations &+= batch.count
     case .unit: counts.unitEvents += 1
     case .listening, .disconnected, .mapped, .unmapped, .interruptsChanged, .reset, .controls,
-      .note:
+      .registers, .note:
       break
     }
   }

@@ -21,9 +21,7 @@ extension ServedMachine.Served {
         return words.event + " " + words.text
       },
       pageRequestCount: counts[.pageRequests],
-      waitingPageRequestCount: counts[.pageRequests]
-        &- min(
-          counts[.pageRequests], counts[.pageResponses]))
+      waitingPageRequestCount: UInt64(model.port.waiting.count))
   }
 
   /// How a device of the host stands: its DMA and interrupts pass by this process, uncounted.
@@ -36,7 +34,8 @@ extension ServedMachine.Served {
         mappings: (memory.count, byteCount), controls: passed.controls.list),
       kind: kind, pasidCount: isBehindUnit ? pasids.count : nil,
       firstPASIDs: pasids.first.map(\.rawValue),
-      pageRequestCount: passed.counts[.pageRequests], problems: passed.problems)
+      pageRequestCount: passed.counts[.pageRequests],
+      waitingPageRequestCount: UInt64(passed.waitingGroupCount), problems: passed.problems)
   }
 
   func function(

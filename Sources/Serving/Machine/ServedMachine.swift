@@ -242,7 +242,9 @@ package final class ServedMachine: ServingMachine {
     }
     do throws(CallFailure) {
       let writeCreateNew: Int32 = 0o301
-      let file = try Calls.open(path, flags: writeCreateNew, mode: 0o600)
+      // As for the sockets, the umask says whether the group is let in, which the VMM may be in.
+      let ownerAndGroup: UInt32 = 0o660
+      let file = try Calls.open(path, flags: writeCreateNew, mode: ownerAndGroup)
       defer { try? Calls.close(file) }
       try Calls.writeAll(file, bytes)
       return try Calls.facts(of: file).identity

@@ -24,6 +24,11 @@ extension PassedDevice {
     realised.withLock { $0.device?.backend?.attachedPASIDs(first: limit) ?? (0, []) }
   }
 
+  /// How many groups of page requests the guest has not answered.
+  public var waitingGroupCount: Int {
+    realised.withLock { $0.device?.backend?.waitingGroupCount ?? 0 }
+  }
+
   /// What config space, as the guest is shown it, lets the function do; nothing once it was given
   /// back.
   var controls: FunctionControls {

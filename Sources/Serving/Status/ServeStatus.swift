@@ -35,7 +35,7 @@ public struct ServeStatus: Hashable, Sendable, Codable {
     public var mappingCount: Int
     /// Their bytes together.
     public var mappedByteCount: UInt64
-    /// What the guest has switched on: `memory`, `bus master`, `MSI-X`, `ATS`, `PRI`, `PASID`.
+    /// What the guest has switched on, of `bus master`, `PASID`, `execute`, `privileged`, `ATS`, `PRI`.
     public var controls: [String]
     /// Interrupts that were signalled or sent as messages.
     public var interruptCount: UInt64
@@ -88,7 +88,7 @@ public struct ServeStatus: Hashable, Sendable, Codable {
     public var lastFault: String?
     /// Pages that it asked for.
     public var pageRequestCount: UInt64
-    /// Page requests that wait for an answer.
+    /// Page requests that wait for an answer; of a device of the host, groups of them.
     public var waitingPageRequestCount: UInt64
     /// What the host could not be made to do for it, in words.
     public var problems: [String]

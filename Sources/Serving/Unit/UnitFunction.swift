@@ -230,7 +230,7 @@ package final class UnitFunction: UserDevice {
       return !state.isHidden
     }
     if isNew {
-      trace.note(.note("a driver found the registers; the function hides until a reset"), of: name)
+      trace.note(.registers("a driver found them; the function hides until a reset"), of: name)
     }
   }
 
@@ -242,7 +242,7 @@ package final class UnitFunction: UserDevice {
     switch outcome {
     case .mended(let place):
       trace.note(
-        .note("the registers are at \(base.hex); DMAR table at \(place.hex) says so"), of: name)
+        .registers("they are at \(base.hex); DMAR table at \(place.hex) says so"), of: name)
     case .wasRight, .notFound: break
     }
   }
