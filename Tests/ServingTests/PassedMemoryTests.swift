@@ -101,16 +101,16 @@ struct PassedMemoryTests {
     let event = ReceivedFile(owning: try Calls.makeEventCounter())
     var bad = mapping
     bad.file = (event, 0)
-    #expect(throws: LinuxErrno.self) { try device.map(bad) }
+    #expect(throws: UserRefusal.self) { try device.map(bad) }
     bad.file = (file, 1 << 20)
-    #expect(throws: LinuxErrno.self) { try device.map(bad) }
+    #expect(throws: UserRefusal.self) { try device.map(bad) }
     bad.file = (file, 7)
-    #expect(throws: LinuxErrno.self) { try device.map(bad) }
+    #expect(throws: UserRefusal.self) { try device.map(bad) }
     bad = mapping
     bad.range = 1...0x1000
-    #expect(throws: LinuxErrno.EINVAL) { try device.map(bad) }
+    #expect(throws: UserRefusal(.EINVAL)) { try device.map(bad) }
     bad.range = 0...(.max)
-    #expect(throws: LinuxErrno.EINVAL) { try device.map(bad) }
+    #expect(throws: UserRefusal(.EINVAL)) { try device.map(bad) }
     try device.map(mapping)
     #expect(canWrite(0))
     device.unmap(0x10_0000...0x1F_FFFF)

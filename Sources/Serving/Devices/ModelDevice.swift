@@ -111,7 +111,7 @@ package final class ModelDevice: UserDevice {
     for region in plain { region?.clear() }
   }
 
-  package func map(_ mapping: UserMapping) throws(LinuxErrno) {
+  package func map(_ mapping: UserMapping) throws(UserRefusal) {
     try memory?.map(mapping)
     mapped.withLock { $0[mapping.range.lowerBound] = mapping.range }
     trace.note(

@@ -1,4 +1,4 @@
-package import HostABI
+import HostABI
 import HostSystem
 import Hardware
 import IOMMU
@@ -35,7 +35,7 @@ package final class ServedMemory: Sendable {
   /// - Parameter mapping: The memory; it overlaps nothing that is there.
   /// - Throws: `EINVAL` for addresses that no table has, for a file that is too short, or none in memory;
   ///   `ENOSPC` for more than ``byteLimit`` bytes or ``fileLimit`` mappings; the errno of the mapping.
-  package func map(_ mapping: UserMapping) throws(LinuxErrno) {
+  package func map(_ mapping: UserMapping) throws(UserRefusal) {
     var pages: MappedPages?
     if let file = mapping.file {
       let (count, sum) = parts.withLock { parts in
@@ -43,8 +43,11 @@ package final class ServedMemory: Sendable {
         return (mapped.count, mapped.reduce(0) { $0 &+ $1.byteCount })
       }
       let size = mapping.range.upperBound &- mapping.range.lowerBound
-      guard count < Self.fileLimit, size < Self.byteLimit, sum <= Self.byteLimit &- size else {
-        throw .ENOSPC
+      guard count < Self.fileLimit else {
+        throw UserRefusal(.ENOSPC, "a client has at most \(Self.fileLimit) mappings with a file")
+      }
+      guard size < Self.byteLimit, sum <= Self.byteLimit &- size else {
+        throw UserRefusal(.ENOSPC, "a client has at most \(Self.byteLimit >> 40) TiB mapped")
       }
       let made = try MappedPages(mapping, file)
       do throws(PagingError) {
@@ -53,7 +56,7 @@ package final class ServedMemory: Sendable {
           to: HostAddress(made.address),
           allowing: made.access)
       } catch {
-        throw error.isOverlap ? .EEXIST : .EINVAL
+        throw UserRefusal(error.isOverlap ? .EEXIST : .EINVAL)
       }
       pages = made
     }
@@ -112,18 +115,15 @@ final class MappedPages: Sendable {
 
   init(
     _ mapping: UserMapping, _ file: (file: ReceivedFile, offset: UInt64)
-  ) throws(LinuxErrno) {
+  ) throws(UserRefusal) {
     let (size, overflow) = (mapping.range.upperBound &- mapping.range.lowerBound)
       .addingReportingOverflow(1)
     guard !overflow, mapping.range.upperBound < 1 << 48,
       (size | file.offset | mapping.range.lowerBound) & 0xFFF == 0
-    else { throw .EINVAL }
-    guard mapping.isReadable || mapping.isWritable else { throw .EINVAL }
+    else { throw UserRefusal(.EINVAL) }
+    guard mapping.isReadable || mapping.isWritable else { throw UserRefusal(.EINVAL) }
     let descriptor = file.file.descriptor
-    // A file system that answers late, or asks its peer, would hold up whoever touches the pages.
-    guard Calls.isMemory(descriptor), let facts = try? Calls.facts(of: descriptor),
-      file.offset <= facts.byteCount, size <= facts.byteCount - file.offset
-    else { throw .EINVAL }
+    try mapping.checkFile()
     // Huge pages are mapped whole, wherever the range begins.
     let pageSize = Calls.pageSize(of: descriptor)
     lead = file.offset & (pageSize - 1)
@@ -133,10 +133,12 @@ final class MappedPages: Sendable {
         mapping: descriptor, at: file.offset - lead, byteCount: Int(whole),
         isWritable: mapping.isWritable)
     } catch {
-      throw LinuxErrno(rawValue: error.rawValue)
+      throw UserRefusal(LinuxErrno(rawValue: error.rawValue))
     }
     // The client may make its file smaller at any time.
-    guard ShrinkingMemory.guardAgainst(memory, pageSize: pageSize) else { throw .ENOSPC }
+    guard ShrinkingMemory.guardAgainst(memory, pageSize: pageSize) else {
+      throw UserRefusal(.ENOSPC)
+    }
     byteCount = size
     var access: DMAAccess = []
     if mapping.isReadable { access.insert(.read) }

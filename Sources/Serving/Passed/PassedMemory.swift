@@ -1,4 +1,4 @@
-public import HostABI
+import HostABI
 import Hardware
 import IOMMUClient
 import Passthrough
@@ -30,12 +30,13 @@ extension PassedDevice {
   /// device of the host cannot send messages.
   ///
   /// - Parameter mapping: The memory.
-  /// - Throws: `EINVAL` for memory that may be written and not read; `EEXIST` when it overlaps other
-  ///   memory; otherwise the kernel's answer, such as `ENOMEM` at the limit of locked memory.
-  public func map(_ mapping: UserMapping) throws(LinuxErrno) {
+  /// - Throws: `EINVAL` for memory that may be written and not read, for a file that is not in memory or
+  ///   too short; `EEXIST` when it overlaps other memory; otherwise the kernel's answer, such as
+  ///   `ENOMEM` at the limit of locked memory.
+  public func map(_ mapping: UserMapping) throws(UserRefusal) {
     let start = mapping.range.lowerBound
     let (byteCount, overflow) = (mapping.range.upperBound - start).addingReportingOverflow(1)
-    guard !overflow, mapping.isReadable || !mapping.isWritable else { throw .EINVAL }
+    guard !overflow, mapping.isReadable || !mapping.isWritable else { throw UserRefusal(.EINVAL) }
     guard let (file, offset) = mapping.file, mapping.isReadable else {
       memory.withLock { $0.unreachable[start] = mapping.range.upperBound }
       noteMapped(mapping)
@@ -51,7 +52,10 @@ extension PassedDevice {
         return nil
       } catch { return error }
     }
-    if let problem { throw problem }
+    if let problem {
+      throw UserRefusal(
+        problem, problem == .ENOMEM ? "the limit of locked memory (ulimit -l) may be too low" : nil)
+    }
     noteMapped(mapping)
   }
 
