@@ -117,6 +117,25 @@ struct PassedMemoryTests {
     #expect(canWrite(0), "what was not mapped takes nothing away")
   }
 
+  @Test("A file that is not in memory is refused in words, and pinned in no way")
+  func filesOnDisk() throws {
+    // This program's own file, which is on a disk or whatever is like one.
+    let program = ReceivedFile(owning: try Calls.open("/proc/self/exe", flags: 0))
+    try #require(!Calls.isMemory(program.descriptor))
+    for isOld in [false, true] {
+      let own = OwnProcessKernel(host)
+      let device = try open(isOld ? RefusingKernel(own, .ioasMapFile, .ENOTTY) : own)
+      let refusal = #expect(throws: UserRefusal.self) {
+        try device.map(
+          UserMapping(range: 0...0xFFFF, isReadable: true, isWritable: false, file: (program, 0)))
+      }
+      #expect(refusal?.errno == .EINVAL)
+      #expect(refusal?.why?.contains("memfd, tmpfs or huge pages") == true)
+      #expect(device.reachableMemory.isEmpty)
+      device.detached()
+    }
+  }
+
   @Test("A device whose memory the kernel does not take back is given back itself")
   func stubbornKernel() throws {
     let device = try open(RefusingKernel(OwnProcessKernel(host), .ioasUnmap, .EBUSY))

@@ -25,9 +25,10 @@ extension PassedDevice {
   /// Lets the device reach memory of the client.
   ///
   /// The file is given to iommufd as it is (`IOMMU_IOAS_MAP_FILE`); where the kernel does not take it,
-  /// being older than 6.14 or the file not in memory, a view of it in this process is. Nobody here reads
-  /// through the view, so a file that shrinks harms nobody. Memory without a file stays unreachable: a
-  /// device of the host cannot send messages.
+  /// being older than 6.14, a view of it in this process is. Nobody here reads through the view, so a
+  /// file that shrinks harms nobody; but pinning reads the pages, and waits for whoever serves them, so
+  /// only files in memory are taken. Memory without a file stays unreachable: a device of the host
+  /// cannot send messages.
   ///
   /// - Parameter mapping: The memory.
   /// - Throws: `EINVAL` for memory that may be written and not read, for a file that is not in memory or
@@ -42,6 +43,7 @@ extension PassedDevice {
       noteMapped(mapping)
       return
     }
+    try mapping.checkFile()
     // One change of memory at a time.
     let problem = memory.withLock { memory -> LinuxErrno? in
       do throws(LinuxErrno) {
