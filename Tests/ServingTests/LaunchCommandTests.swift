@@ -154,6 +154,25 @@ struct LaunchCommandTests {
     #expect(command.words.contains("quiet"))
     #expect(command.notes.isEmpty)
   }
+  @Test(
+    "memory modules have to be shared as the machine's own memory has",
+    arguments: ["pc-dimm", "nvdimm", "virtio-mem-pci"])
+  func modules(driver: String) throws {
+    let device = "\(driver),id=d,memdev=m"
+    func words(_ backend: String) -> [String] {
+      ["-m", "1G,slots=2,maxmem=4G", "-object", backend, "-device", device]
+    }
+    let error = VMMCommandError.privateMemory(backend: "m", option: "-device " + device)
+    #expect(throws: error) { try command(words("memory-backend-ram,id=m,size=256M")) }
+    // The machine's own is added all the same.
+    let whole = try command(words("memory-backend-ram,id=m,size=256M,share=on"))
+    #expect(values("-object", whole) == ["memory-backend-memfd,id=passage-ram,size=1G,share=on"])
+    // What a backend of another device is for is not the guest's memory.
+    _ = try command([
+      "-object", "memory-backend-ram,id=m,size=1M", "-device", "ivshmem-plain,memdev=m",
+    ])
+  }
+
 
   @Test(
     "the guest kernel's words are added to an -append that lacks them",

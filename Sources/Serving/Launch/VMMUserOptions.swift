@@ -52,6 +52,16 @@ struct VMMUserOptions {
     }
     return size
   }
+  /// Which backends memory is in that stands beside the machine's own: modules and the like.
+  private var moduleBackends: [(id: String, option: VMMOption)] {
+    devices.compactMap { option, properties in
+      guard ["pc-dimm", "nvdimm", "virtio-mem-pci"].contains(properties["driver"] ?? "") else {
+        return nil
+      }
+      return properties["memdev"].map { ($0, option) }
+    }
+  }
+
 
   // MARK: Ids and places
 
@@ -90,7 +100,7 @@ struct VMMUserOptions {
 
   private func checkMemory() throws(VMMCommandError) {
     let backends = properties("object", first: "qom-type")
-    for (id, option) in memoryBackends {
+    for (id, option) in memoryBackends + moduleBackends {
       // One that nobody defines is QEMU's to complain about.
       guard let backend = backends.last(where: { $0.properties["id"] == id }) else { continue }
       let properties = backend.properties
