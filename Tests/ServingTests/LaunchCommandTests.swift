@@ -99,9 +99,27 @@ struct LaunchCommandTests {
     #expect(values("-machine", command) == ["q35,memory-backend=passage-ram"])
   }
 
-  @Test("a machine without PCI Express is told")
-  func oldMachine() throws {
-    #expect(try command(["-M", "pc"]).notes.contains(.noPCIExpress(machine: "pc")))
+  @Test(
+    "a machine without PCI Express is an error that names it, with a unit or without",
+    arguments: [
+      "pc", "pc,accel=tcg", "type=pc-i440fx-10.1", "isapc", "microvm", "microvm,pcie=off",
+    ])
+  func oldMachine(value: String) throws {
+    for plan in [Self.plan, VMMPlan(devices: Self.plan.devices)] {
+      let error = #expect(throws: VMMCommandError.self) { try command(["-M", value], plan) }
+      guard case .excluded("-M " + value, let why) = error else {
+        Issue.record("another error: \(error.debugDescription)")
+        continue
+      }
+      #expect(why.contains("PCI Express") && why.contains("q35"))
+    }
+  }
+
+  @Test(
+    "a machine with PCI Express is taken, the last that is named",
+    arguments: [["-M", "pc", "-M", "q35"], ["-M", "microvm,pcie=on"]])
+  func newMachine(words: [String]) throws {
+    #expect(try values("-machine", command(words)) == ["memory-backend=passage-ram"])
   }
 
   @Test(
@@ -137,24 +155,6 @@ struct LaunchCommandTests {
   }
 
   @Test(
-    "what cannot stand beside the devices is an error",
-    arguments: [
-      ["-daemonize"], ["-mem-path", "/dev/hugepages"], ["-device", "intel-iommu,intremap=on"],
-    ])
-  func excluded(words: [String]) {
-    #expect(throws: VMMCommandError.self) { try command(words) }
-  }
-
-  @Test("without a unit QEMU's own IOMMU may be there, and nothing of the kernel is said")
-  func withoutUnit() throws {
-    let plan = VMMPlan(devices: Self.plan.devices)
-    let command = try command(["-m", "1G", "-append", "quiet", "-device", "intel-iommu"], plan)
-    #expect(values("-device", command) == [Self.device])
-    #expect(values("-acpitable", command).isEmpty)
-    #expect(command.words.contains("quiet"))
-    #expect(command.notes.isEmpty)
-  }
-  @Test(
     "memory modules have to be shared as the machine's own memory has",
     arguments: ["pc-dimm", "nvdimm", "virtio-mem-pci"])
   func modules(driver: String) throws {
@@ -173,6 +173,24 @@ struct LaunchCommandTests {
     ])
   }
 
+  @Test(
+    "what cannot stand beside the devices is an error",
+    arguments: [
+      ["-daemonize"], ["-mem-path", "/dev/hugepages"], ["-device", "intel-iommu,intremap=on"],
+    ])
+  func excluded(words: [String]) {
+    #expect(throws: VMMCommandError.self) { try command(words) }
+  }
+
+  @Test("without a unit QEMU's own IOMMU may be there, and nothing of the kernel is said")
+  func withoutUnit() throws {
+    let plan = VMMPlan(devices: Self.plan.devices)
+    let command = try command(["-m", "1G", "-append", "quiet", "-device", "intel-iommu"], plan)
+    #expect(values("-device", command) == [Self.device])
+    #expect(values("-acpitable", command).isEmpty)
+    #expect(command.words.contains("quiet"))
+    #expect(command.notes.isEmpty)
+  }
 
   @Test(
     "the guest kernel's words are added to an -append that lacks them",
