@@ -81,7 +81,12 @@ package final class ModelDevice: UserDevice {
   }
 
   /// Lets the model work.
-  func start() { port.start(model) }
+  func start() {
+    if let problem = config.withLock({ $0.extendedProblem }) {
+      trace.note(.note("none of its extended capabilities is shown: \(problem)"), of: name)
+    }
+    port.start(model)
+  }
 
   /// Ends the model's work.
   func stop() { port.stop() }
