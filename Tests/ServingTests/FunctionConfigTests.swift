@@ -214,6 +214,45 @@ struct FunctionConfigTests {
     }
   }
 
+  @Test("Of a function whose extended list is broken the rest is served")
+  func brokenExtendedList() throws {
+    let model = DSADevice()
+    var builder = ConfigSpaceBuilder(model.config)
+    // The first entry leads below the list.
+    builder.put16(0x0401, at: 0x102)
+    var config = try ServedConfig(builder.config, regions: model.regions)
+    #expect(config.extendedProblem == .outOfRange(.extended, at: 0x100, value: 0x40))
+    #expect(config.pasid == nil && config.translationServices == (false, false))
+    for offset in stride(from: 0x100, to: 0x1000, by: 4) { #expect(config.get(offset, 4) == 0) }
+    let whole = try function()
+    #expect(whole.extendedProblem == nil)
+    #expect(config.messageCount == whole.messageCount)
+    #expect(config.find(legacy: 0x11) == whole.find(legacy: 0x11))
+    #expect(config.put(6, 4, 2).controls == .busMaster)
+    // The other list broken, too.
+    builder.put8(0xFC, at: 0x34)
+    #expect(throws: ServedConfigError.self) {
+      try ServedConfig(builder.config, regions: model.regions)
+    }
+  }
+
+  @Test("A message table in a region of unknown size says what would help")
+  func unknownSize() throws {
+    let dump = SampleDevice.sapphireRapidsDSA
+    var builder = ConfigSpaceBuilder(dump)
+    // Table and pending bits in a register that reads zero.
+    let table = try #require(dump.walkCapabilities().first(0x11, in: .legacy)).offset + 4
+    builder.put32(4, 0x3004, at: table)
+    builder.put32(0, 0, at: 0x20)
+    let config = builder.config
+    let error = #expect(throws: ServedConfigError.messageTable(region: 4)) {
+      try ServedConfig(config, regions: DeviceRegion.dumped(config))
+    }
+    #expect(error?.description.contains("dump=FILE,bar4=2M") == true)
+    let regions = DeviceRegion.dumped(config, sizes: [4: 0x20_0000])
+    #expect(try ServedConfig(config, regions: regions).messageTable?.region == 4)
+  }
+
   @Test("A dump is served with regions that its registers and message table name")
   func dump() throws {
     let dump = SampleDevice.sapphireRapidsDSA

@@ -99,9 +99,27 @@ struct LaunchCommandTests {
     #expect(values("-machine", command) == ["q35,memory-backend=passage-ram"])
   }
 
-  @Test("a machine without PCI Express is told")
-  func oldMachine() throws {
-    #expect(try command(["-M", "pc"]).notes.contains(.noPCIExpress(machine: "pc")))
+  @Test(
+    "a machine without PCI Express is an error that names it, with a unit or without",
+    arguments: [
+      "pc", "pc,accel=tcg", "type=pc-i440fx-10.1", "isapc", "microvm", "microvm,pcie=off",
+    ])
+  func oldMachine(value: String) throws {
+    for plan in [Self.plan, VMMPlan(devices: Self.plan.devices)] {
+      let error = #expect(throws: VMMCommandError.self) { try command(["-M", value], plan) }
+      guard case .excluded("-M " + value, let why) = error else {
+        Issue.record("another error: \(error.debugDescription)")
+        continue
+      }
+      #expect(why.contains("PCI Express") && why.contains("q35"))
+    }
+  }
+
+  @Test(
+    "a machine with PCI Express is taken, the last that is named",
+    arguments: [["-M", "pc", "-M", "q35"], ["-M", "microvm,pcie=on"]])
+  func newMachine(words: [String]) throws {
+    #expect(try values("-machine", command(words)) == ["memory-backend=passage-ram"])
   }
 
   @Test(
@@ -134,6 +152,25 @@ struct LaunchCommandTests {
   func privateMemory(words: [String]) {
     let error = VMMCommandError.privateMemory(backend: "m", option: "-M q35,memory-backend=m")
     #expect(throws: error) { try command(words + ["-M", "q35,memory-backend=m"]) }
+  }
+
+  @Test(
+    "memory modules have to be shared as the machine's own memory has",
+    arguments: ["pc-dimm", "nvdimm", "virtio-mem-pci"])
+  func modules(driver: String) throws {
+    let device = "\(driver),id=d,memdev=m"
+    func words(_ backend: String) -> [String] {
+      ["-m", "1G,slots=2,maxmem=4G", "-object", backend, "-device", device]
+    }
+    let error = VMMCommandError.privateMemory(backend: "m", option: "-device " + device)
+    #expect(throws: error) { try command(words("memory-backend-ram,id=m,size=256M")) }
+    // The machine's own is added all the same.
+    let whole = try command(words("memory-backend-ram,id=m,size=256M,share=on"))
+    #expect(values("-object", whole) == ["memory-backend-memfd,id=passage-ram,size=1G,share=on"])
+    // What a backend of another device is for is not the guest's memory.
+    _ = try command([
+      "-object", "memory-backend-ram,id=m,size=1M", "-device", "ivshmem-plain,memdev=m",
+    ])
   }
 
   @Test(

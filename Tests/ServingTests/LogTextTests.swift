@@ -110,6 +110,28 @@ struct LogTextTests {
     #expect(try lines(reads + dma, showsAll: true).count == 21)
   }
 
+  @Test("memory that is reached in another way has a line of its own")
+  func mappings() throws {
+    func map(_ page: UInt64, isWritable: Bool = true, hasFile: Bool = true) -> (ServeEvent, String)
+    {
+      let range = (page << 12)...(page << 12 | 0xFFF)
+      return (
+        .mapped(range, isReadable: true, isWritable: isWritable, hasFile: hasFile), "iommu"
+      )
+    }
+    let indent = String(repeating: " ", count: 24)
+    #expect(
+      try lines([
+        map(0), map(1), map(2), map(3, hasFile: false), map(4, hasFile: false),
+        map(5, isWritable: false),
+      ]) == [
+        "iommu     map           0x0…0xfff, 4 KiB rw", indent + "… 2 more, 8 KiB",
+        "iommu     map           0x3000…0x3fff, 4 KiB rw, by messages",
+        indent + "… 1 more, 4 KiB",
+        "iommu     map           0x5000…0x5fff, 4 KiB r-",
+      ])
+  }
+
   @Test("a driver's polling is counted too, until a value changes")
   func polling() throws {
     func error(_ offset: UInt64, _ value: UInt64) -> (ServeEvent, String) {

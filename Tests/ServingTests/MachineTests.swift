@@ -239,6 +239,42 @@ struct MachineTests {
     #expect(complaints() == 2)
   }
 
+  @Test("main memory that is refused is told in words, once a client")
+  func refusedMemory() throws {
+    let guest = try ServedGuest()
+    let function = guest.function
+    function.detached()
+    func notes() -> [String] {
+      guest.trace.all.compactMap { event in
+        if case .note(let text) = event.1 { text } else { nil }
+      }
+    }
+    // Any file that is not in memory is one that somebody may serve late.
+    let file = ReceivedFile(owning: try Calls.makeEventCounter())
+    func refusal(_ range: ClosedRange<UInt64>) throws -> UserRefusal? {
+      #expect(throws: UserRefusal.self) {
+        try function.map(
+          UserMapping(range: range, isReadable: true, isWritable: true, file: (file, 0)))
+      }
+    }
+    let before = notes().count
+    let why = try #require(try refusal(0...0x9_FFFF)?.why)
+    #expect(why.contains("memfd, tmpfs or huge pages"))
+    #expect(notes().count == before)
+    for _ in 0..<2 { #expect(try refusal(0x10_0000...0x1FFF_FFFF)?.errno == .EINVAL) }
+    #expect(notes().dropFirst(before).count { $0.contains(why) } == 1)
+    #expect(function.memory.all.isEmpty)
+    let short = mappingBeyond(guest.file)
+    #expect(
+      #expect(throws: UserRefusal.self) { try function.map(short) }?.why == "its file is too short")
+  }
+
+  private func mappingBeyond(_ file: ReceivedFile) -> UserMapping {
+    UserMapping(
+      range: 0x4000_0000...0x4000_1FFF, isReadable: true, isWritable: true,
+      file: (file, UInt64(ServedGuest.byteCount) - 4096))
+  }
+
   @Test("without a unit the device reaches what its own client has, and nothing with a PASID")
   func plain() throws {
     let guest = try ServedGuest(hasUnit: false)

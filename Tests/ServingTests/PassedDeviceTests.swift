@@ -93,7 +93,7 @@ struct PassedDeviceTests {
     try machine.device.map(machine.mapping(half..<PassedMachine.size, isWritable: false))
     #expect(machine.write(5, 0x1000) && machine.read(0x1000) == 5)
     #expect(machine.read(half) == 0 && !machine.write(5, half))
-    #expect(throws: LinuxErrno.EEXIST) { try machine.device.map(machine.mapping(0..<4096)) }
+    #expect(throws: UserRefusal(.EEXIST)) { try machine.device.map(machine.mapping(0..<4096)) }
     machine.device.unmap(0...(half - 1))
     #expect(machine.read(0x1000) == nil && machine.read(half) == 0)
     // What has no file is known, and unreachable.
@@ -103,7 +103,7 @@ struct PassedDeviceTests {
     machine.device.unmap(0...4095)
     try machine.device.map(machine.mapping(0..<half))
     #expect(machine.read(0x1000) == 5)
-    #expect(throws: LinuxErrno.EINVAL) {
+    #expect(throws: UserRefusal(.EINVAL)) {
       try machine.device.map(
         UserMapping(
           range: PassedMachine.size...(PassedMachine.size + 4095), isReadable: false,

@@ -101,20 +101,39 @@ struct PassedMemoryTests {
     let event = ReceivedFile(owning: try Calls.makeEventCounter())
     var bad = mapping
     bad.file = (event, 0)
-    #expect(throws: LinuxErrno.self) { try device.map(bad) }
+    #expect(throws: UserRefusal.self) { try device.map(bad) }
     bad.file = (file, 1 << 20)
-    #expect(throws: LinuxErrno.self) { try device.map(bad) }
+    #expect(throws: UserRefusal.self) { try device.map(bad) }
     bad.file = (file, 7)
-    #expect(throws: LinuxErrno.self) { try device.map(bad) }
+    #expect(throws: UserRefusal.self) { try device.map(bad) }
     bad = mapping
     bad.range = 1...0x1000
-    #expect(throws: LinuxErrno.EINVAL) { try device.map(bad) }
+    #expect(throws: UserRefusal(.EINVAL)) { try device.map(bad) }
     bad.range = 0...(.max)
-    #expect(throws: LinuxErrno.EINVAL) { try device.map(bad) }
+    #expect(throws: UserRefusal(.EINVAL)) { try device.map(bad) }
     try device.map(mapping)
     #expect(canWrite(0))
     device.unmap(0x10_0000...0x1F_FFFF)
     #expect(canWrite(0), "what was not mapped takes nothing away")
+  }
+
+  @Test("A file that is not in memory is refused in words, and pinned in no way")
+  func filesOnDisk() throws {
+    // This program's own file, which is on a disk or whatever is like one.
+    let program = ReceivedFile(owning: try Calls.open("/proc/self/exe", flags: 0))
+    try #require(!Calls.isMemory(program.descriptor))
+    for isOld in [false, true] {
+      let own = OwnProcessKernel(host)
+      let device = try open(isOld ? RefusingKernel(own, .ioasMapFile, .ENOTTY) : own)
+      let refusal = #expect(throws: UserRefusal.self) {
+        try device.map(
+          UserMapping(range: 0...0xFFFF, isReadable: true, isWritable: false, file: (program, 0)))
+      }
+      #expect(refusal?.errno == .EINVAL)
+      #expect(refusal?.why?.contains("memfd, tmpfs or huge pages") == true)
+      #expect(device.reachableMemory.isEmpty)
+      device.detached()
+    }
   }
 
   @Test("A device whose memory the kernel does not take back is given back itself")

@@ -190,4 +190,20 @@ struct ServerTests {
       served.events.refusals
         == ["REGION_READ 1", "REGION_WRITE 16", "DMA_MAP 12", "DEVICE_RESET 5"])
   }
+
+  @Test("why a device refuses memory is told, where it says so")
+  func refusedMemory() throws {
+    let served = try Served()
+    let client = try served.client()
+    let mapping = UserMapping(range: 0...0xFFF, isReadable: true, isWritable: true, file: nil)
+    for why in [nil, "too much of it"] as [String?] {
+      served.device.state.withLock { $0.why = why }
+      served.device.refuseNext(.ENOSPC)
+      #expect(throws: LinuxErrno.ENOSPC) { try client.map(mapping) }
+    }
+    let told = served.events.all.compactMap { event in
+      if case .refused(_, let why, _) = event { why } else { nil }
+    }
+    #expect(told == ["the device refuses", "too much of it"])
+  }
 }

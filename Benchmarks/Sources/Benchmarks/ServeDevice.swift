@@ -96,13 +96,15 @@ final class ServeDevice: UserDevice {
 
   // MARK: Memory
 
-  func map(_ mapping: UserMapping) throws(LinuxErrno) {
+  func map(_ mapping: UserMapping) throws(UserRefusal) {
     guard let file = mapping.file else { return }
     let count = Int(mapping.range.upperBound - mapping.range.lowerBound + 1)
     // Linux chooses the place, and nothing but this device knows it.
     let place = unsafe mmap(
       nil, count, PROT_READ | PROT_WRITE, MAP_SHARED, file.file.descriptor, Int(file.offset))
-    guard let place = unsafe place, unsafe place != MAP_FAILED else { throw .ENOMEM }
+    guard let place = unsafe place, unsafe place != MAP_FAILED else {
+      throw UserRefusal(.ENOMEM)
+    }
     let address = UInt(bitPattern: place)
     state.withLock { state in
       Self.forget(&state)

@@ -97,7 +97,7 @@ private final class ServeUnitDevice: UserDevice {
 
   func attached(to peer: any UserPeer) {}
   func detached() {}
-  func map(_ mapping: UserMapping) throws(LinuxErrno) {}
+  func map(_ mapping: UserMapping) throws(UserRefusal) {}
   func unmap(_ range: ClosedRange<UInt64>) {}
   func setInterrupts(_ change: UserInterruptChange) throws(LinuxErrno) {}
   func reset() throws(LinuxErrno) {}

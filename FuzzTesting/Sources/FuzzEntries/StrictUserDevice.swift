@@ -92,7 +92,7 @@ final class StrictUserDevice: UserDevice, UserMigration {
     if offset == 0x800 { throw .EPERM }
   }
 
-  func map(_ mapping: UserMapping) throws(LinuxErrno) {
+  func map(_ mapping: UserMapping) throws(UserRefusal) {
     let (first, last) = (mapping.range.lowerBound, mapping.range.upperBound)
     require(first % 4096 == 0 && last % 4096 == 4095, "a mapping of no pages")
     shared.withLock { state in
@@ -100,7 +100,7 @@ final class StrictUserDevice: UserDevice, UserMigration {
         !state.mappings.contains { $0.range.overlaps(mapping.range) }, "mappings overlap")
     }
     note("map \(mapping.range) \(mapping.isReadable) \(mapping.isWritable)")
-    if first == 0x8000 { throw .ENOMEM }
+    if first == 0x8000 { throw UserRefusal(.ENOMEM) }
     shared.withLock { $0.mappings.append(mapping) }
   }
 

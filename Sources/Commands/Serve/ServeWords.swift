@@ -41,7 +41,8 @@ struct ServeWords {
     case .exited(let status):
       wasConnected
         ? nil
-        : "\(name) ended with status \(status) before it connected; QEMU has vfio-user-pci from 10.1 on"
+        : "\(name) ended with status \(status) before it connected; if it does not know vfio-user-pci, "
+          + "it is older than QEMU 10.1"
     case .signalled(let signal): "\(name) was ended by signal \(signal)"
     }
   }

@@ -81,7 +81,12 @@ package final class ModelDevice: UserDevice {
   }
 
   /// Lets the model work.
-  func start() { port.start(model) }
+  func start() {
+    if let problem = config.withLock({ $0.extendedProblem }) {
+      trace.note(.note("none of its extended capabilities is shown: \(problem)"), of: name)
+    }
+    port.start(model)
+  }
 
   /// Ends the model's work.
   func stop() { port.stop() }
@@ -114,7 +119,7 @@ package final class ModelDevice: UserDevice {
     for region in plain { region?.clear() }
   }
 
-  package func map(_ mapping: UserMapping) throws(LinuxErrno) {
+  package func map(_ mapping: UserMapping) throws(UserRefusal) {
     try memory?.map(mapping)
     mapped.withLock { $0[mapping.range.lowerBound] = mapping.range }
     trace.note(

@@ -41,12 +41,14 @@ public struct ServedConfig: Sendable {
   public let regions: [DeviceRegion]
   /// Whether the function can signal INTx: the header names a pin.
   public let hasLine: Bool
+  /// Why no extended capability is shown though there are some: what is wrong with their list.
+  public let extendedProblem: ChainProblem?
 
   /// Takes over a function's bytes.
   ///
   /// - Parameters:
   ///   - config: A model's config space, or a dump of at least 256 bytes; extended space that was
-  ///     not read is empty.
+  ///     not read is empty, and so is one whose list cannot be followed.
   ///   - regions: The base address registers, in order of number. What the bytes say about them is
   ///     replaced.
   /// - Throws: ``ServedConfigError`` when no guest could use the function.
@@ -61,8 +63,15 @@ public struct ServedConfig: Sendable {
     if config.walkCapabilities().extendedSpace == .absent {
       for offset in 0x100..<ConfigSpace.extendedSize { whole.put8(0, at: offset) }
     }
-    let full = whole.config
-    let walk = full.walkCapabilities()
+    var full = whole.config
+    var walk = full.walkCapabilities()
+    extendedProblem = walk.problems.first { $0.breaksChain && $0.list == .extended }
+    if extendedProblem != nil {
+      // No register behind a broken link would act, so a guest is not to find one by chance.
+      for offset in 0x100..<ConfigSpace.extendedSize { whole.put8(0, at: offset) }
+      full = whole.config
+      walk = full.walkCapabilities()
+    }
     if let problem = walk.problems.first(where: \.breaksChain) { throw .brokenList("\(problem)") }
 
     var emulation = ConfigEmulation()

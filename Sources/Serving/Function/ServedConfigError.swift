@@ -8,7 +8,7 @@ public enum ServedConfigError: Error, Hashable, Sendable, CustomStringConvertibl
   case notAnEndpoint(headerType: UInt8)
   /// Too few bytes were read for capabilities.
   case incomplete(byteCount: Int)
-  /// The capability lists cannot be followed: the first problem in words.
+  /// The capability list below 0x100 cannot be followed: the first problem in words.
   case brokenList(String)
   /// A base address register that cannot be: its number, its size.
   case region(index: Int, byteCount: UInt64)
@@ -30,6 +30,7 @@ public enum ServedConfigError: Error, Hashable, Sendable, CustomStringConvertibl
         + "most 2 GiB in 32 bits, and two registers for 64 bits"
     case .messageTable(let region):
       "its MSI-X table lies in base address register \(region), which is missing or too small"
+        + ((0..<6).contains(region) ? "; say its size, as in dump=FILE,bar\(region)=2M" : "")
     }
   }
 }

@@ -94,8 +94,7 @@ public struct VMMCommand: Hashable, Sendable {
   // MARK: What is added
 
   private mutating func addMachine(_ users: VMMUserOptions) throws(VMMCommandError) {
-    var machine = users.machine == nil ? ["q35"] : []
-    if let name = users.machine, !users.hasPCIExpress { notes.append(.noPCIExpress(machine: name)) }
+    var machine = users.hasMachine ? [] : ["q35"]
     if !users.hasOwnMemory {
       let size = try users.memory()
       if size == nil {

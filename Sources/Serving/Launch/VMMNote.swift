@@ -6,8 +6,6 @@ public enum VMMNote: Hashable, Sendable, CustomStringConvertible {
   case kernelGets(String)
   /// No size of memory was said; this one was taken.
   case memory(String)
-  /// The machine has no PCI Express, so that the guest finds no extended capabilities.
-  case noPCIExpress(machine: String)
 
   /// The words.
   public var description: String {
@@ -15,8 +13,6 @@ public enum VMMNote: Hashable, Sendable, CustomStringConvertible {
     case .kernelNeeds(let words): "the guest's kernel needs '\(words)' on its command line"
     case .kernelGets(let words): "'\(words)' was added to the guest kernel's command line"
     case .memory(let size): "the guest gets \(size) of memory, since no -m says how much"
-    case .noPCIExpress(let machine):
-      "a machine '\(machine)' has no PCI Express: its guest finds no PASID"
     }
   }
 }

@@ -16,16 +16,26 @@ struct VMMUserOptions {
 
   // MARK: Machine and memory
 
-  /// The machine's name, if one was chosen.
-  var machine: String? {
-    properties("machine", "M", first: "type").compactMap { $0.properties["type"] }.last
+  /// Whether a machine was chosen.
+  var hasMachine: Bool {
+    properties("machine", "M", first: "type").contains { $0.properties["type"] != nil }
   }
 
-  /// Whether the machine that was chosen has PCI Express.
-  var hasPCIExpress: Bool {
-    guard let machine else { return true }
-    return !["pc", "isapc", "microvm", "xenfv", "xenpv", "none"].contains(machine)
-      && !machine.hasPrefix("pc-i440fx")
+  /// Refuses a machine whose PCI has no extended config space, which PASID, ATS and PRI are in; it has
+  /// no bus `pcie.0` either.
+  private func checkMachine() throws(VMMCommandError) {
+    let all = properties("machine", "M", first: "type")
+    guard let (option, properties) = all.last(where: { $0.properties["type"] != nil }),
+      let name = properties["type"]
+    else { return }
+    let isOld =
+      ["pc", "isapc", "xenfv", "xenpv", "none"].contains(name)
+      || ["pc-i440fx-", "xenfv-"].contains { name.hasPrefix($0) }
+      || name == "microvm" && !all.contains { $0.properties.isOn("pcie") }
+    guard isOld else { return }
+    throw .excluded(
+      option: option.text,
+      why: "the machine '\(name)' has no PCI Express, which the devices need; q35 has")
   }
 
   /// Whether the user says where the guest's memory is.
@@ -40,6 +50,16 @@ struct VMMUserOptions {
       found.properties["memdev"].map { ($0, found.option) }
     }
     return machine.suffix(1) + nodes
+  }
+
+  /// Which backends memory is in that stands beside the machine's own: modules and the like.
+  private var moduleBackends: [(id: String, option: VMMOption)] {
+    devices.compactMap { option, properties in
+      guard ["pc-dimm", "nvdimm", "virtio-mem-pci"].contains(properties["driver"] ?? "") else {
+        return nil
+      }
+      return properties["memdev"].map { ($0, option) }
+    }
   }
 
   /// The size that `-m` says; `nil` when there is none.
@@ -77,6 +97,7 @@ struct VMMUserOptions {
         option: option.text,
         why: "the guest's memory has to be shared; say memory-backend-file with share=on instead")
     }
+    try checkMachine()
     try checkMemory()
     try checkIDs(plan)
     try checkPlaces(plan)
@@ -90,7 +111,7 @@ struct VMMUserOptions {
 
   private func checkMemory() throws(VMMCommandError) {
     let backends = properties("object", first: "qom-type")
-    for (id, option) in memoryBackends {
+    for (id, option) in memoryBackends + moduleBackends {
       // One that nobody defines is QEMU's to complain about.
       guard let backend = backends.last(where: { $0.properties["id"] == id }) else { continue }
       let properties = backend.properties

@@ -92,7 +92,8 @@ extension ServeEvent {
     // What a device moves is one matter, wherever it moves it.
     case .dma(let pasid, _, _, _, nil): return "dma" + Self.text(pasid)
     case .interrupt(let kind, _): return "interrupt \(kind)"
-    case .mapped: return "map"
+    // How a device reaches memory is not to be lost among other memory.
+    case .mapped(_, _, let isWritable, let hasFile): return "map \(isWritable) \(hasFile)"
     case .unmapped: return "unmap"
     case .listening, .connected, .disconnected, .controls, .interruptsChanged, .pageResponse,
       .pageRequest:

@@ -26,9 +26,14 @@ final class FileView: Sendable {
   fileprivate init(
     _ file: ReceivedFile, _ bytes: Range<UInt64>, isWritable: Bool, pageSize: UInt64,
     _ budget: ViewBudget
-  ) throws(LinuxErrno) {
+  ) throws(UserRefusal) {
     let byteCount = bytes.upperBound - bytes.lowerBound
-    guard budget.take(byteCount) else { throw .ENOSPC }
+    guard budget.take(byteCount) else {
+      throw UserRefusal(
+        .ENOSPC,
+        "a client has at most \(ServedMemory.fileLimit) files and "
+          + "\(ServedMemory.byteLimit >> 40) TiB mapped")
+    }
     let memory: AnonymousMemory
     do {
       memory = try AnonymousMemory(
@@ -36,12 +41,12 @@ final class FileView: Sendable {
         isWritable: isWritable)
     } catch {
       budget.giveBack(byteCount)
-      throw LinuxErrno(rawValue: error.rawValue)
+      throw UserRefusal(LinuxErrno(rawValue: error.rawValue))
     }
     // The client may make its file smaller at any time.
     guard ShrinkingMemory.guardAgainst(memory, pageSize: pageSize) else {
       budget.giveBack(byteCount)
-      throw .ENOSPC
+      throw UserRefusal(.ENOSPC, "no more files can be guarded against growing shorter")
     }
     self.file = file
     self.bytes = bytes
@@ -106,18 +111,16 @@ struct FileViews: Sendable {
   /// bytes alone where the file is too large for that.
   ///
   /// - Parameters:
-  ///   - file: The file.
+  ///   - file: The file, one in memory (``UserMapping/checkFile()``).
   ///   - bytes: Which of its bytes; whole pages of 4 KiB.
   ///   - isWritable: Whether they may be written.
   /// - Returns: The view.
-  /// - Throws: `EINVAL` for a file that is too short, or none in memory; otherwise as ``FileView``.
+  /// - Throws: `EINVAL` for a file that is too short; otherwise as ``FileView``.
   mutating func view(
     of file: ReceivedFile, _ bytes: Range<UInt64>, isWritable: Bool
-  ) throws(LinuxErrno) -> FileView {
-    // A file system that answers late, or asks its peer, would hold up whoever touches the pages.
-    guard Calls.isMemory(file.descriptor),
-      let facts = try? Calls.facts(of: file.descriptor), bytes.upperBound <= facts.byteCount
-    else { throw .EINVAL }
+  ) throws(UserRefusal) -> FileView {
+    guard let facts = try? Calls.facts(of: file.descriptor), bytes.upperBound <= facts.byteCount
+    else { throw UserRefusal(.EINVAL, "its file is too short") }
     let key = Key(file: facts.identity, isWritable: isWritable)
     let whole = 0..<facts.byteCount
     // One of a file that has another size by now, or of which pages were replaced as the file was
@@ -125,7 +128,7 @@ struct FileViews: Sendable {
     if let view = latest[key]?.view, view.bytes == whole, !view.hasMissed { return view }
     // Huge pages are mapped whole, wherever the range begins.
     let pageSize = Calls.pageSize(of: file.descriptor)
-    do throws(LinuxErrno) {
+    do throws(UserRefusal) {
       let view = try FileView(
         file, whole, isWritable: isWritable, pageSize: pageSize, budget)
       latest = latest.filter { $0.value.view != nil }

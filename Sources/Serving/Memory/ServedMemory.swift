@@ -1,4 +1,4 @@
-package import HostABI
+import HostABI
 import HostSystem
 import Hardware
 import IOMMU
@@ -47,13 +47,13 @@ package final class ServedMemory: Sendable {
   /// - Parameter mapping: The memory; it overlaps nothing that is there.
   /// - Throws: `EINVAL` for addresses that no table has, for a file that is too short, or none in memory;
   ///   `ENOSPC` for more than ``byteLimit`` bytes or ``fileLimit`` files; the errno of the mapping.
-  package func map(_ mapping: UserMapping) throws(LinuxErrno) {
+  package func map(_ mapping: UserMapping) throws(UserRefusal) {
     var pages: MappedPages?
     if let file = mapping.file {
-      let made = try state.withLock { state throws(LinuxErrno) in
+      let made = try state.withLock { state throws(UserRefusal) in
         let size = mapping.range.upperBound &- mapping.range.lowerBound
         guard size < Self.byteLimit, state.byteCount <= Self.byteLimit &- size else {
-          throw .ENOSPC
+          throw UserRefusal(.ENOSPC, "a client has at most \(Self.byteLimit >> 40) TiB mapped")
         }
         return try MappedPages(mapping, file, in: &state.views)
       }
@@ -63,7 +63,7 @@ package final class ServedMemory: Sendable {
           to: HostAddress(made.address),
           allowing: made.access)
       } catch {
-        throw error.isOverlap ? .EEXIST : .EINVAL
+        throw UserRefusal(error.isOverlap ? .EEXIST : .EINVAL)
       }
       pages = made
     }
@@ -130,15 +130,16 @@ struct MappedPages: Sendable {
 
   init(
     _ mapping: UserMapping, _ file: (file: ReceivedFile, offset: UInt64), in views: inout FileViews
-  ) throws(LinuxErrno) {
+  ) throws(UserRefusal) {
     let (size, overflow) = (mapping.range.upperBound &- mapping.range.lowerBound)
       .addingReportingOverflow(1)
     guard !overflow, mapping.range.upperBound < 1 << 48,
       (size | file.offset | mapping.range.lowerBound) & 0xFFF == 0
-    else { throw .EINVAL }
-    guard mapping.isReadable || mapping.isWritable else { throw .EINVAL }
+    else { throw UserRefusal(.EINVAL) }
+    guard mapping.isReadable || mapping.isWritable else { throw UserRefusal(.EINVAL) }
     let (end, isWrapped) = file.offset.addingReportingOverflow(size)
-    guard !isWrapped else { throw .EINVAL }
+    guard !isWrapped else { throw UserRefusal(.EINVAL) }
+    try mapping.checkFile()
     view = try views.view(of: file.file, file.offset..<end, isWritable: mapping.isWritable)
     offset = file.offset
     byteCount = size

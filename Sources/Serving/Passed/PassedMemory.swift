@@ -1,4 +1,4 @@
-public import HostABI
+import HostABI
 import Hardware
 import IOMMUClient
 import Passthrough
@@ -44,23 +44,25 @@ extension PassedDevice {
   /// Lets the device reach memory of the client.
   ///
   /// The file is given to iommufd as it is (`IOMMU_IOAS_MAP_FILE`); where the kernel does not take it,
-  /// being older than 6.14 or the file not in memory, a view of it in this process is. Nobody here reads
-  /// through the view, so a file that shrinks harms nobody. Memory without a file stays unreachable: a
-  /// device of the host cannot send messages.
+  /// being older than 6.14, a view of it in this process is. Nobody here reads through the view, so a
+  /// file that shrinks harms nobody; but pinning reads the pages, and waits for whoever serves them, so
+  /// only files in memory are taken. Memory without a file stays unreachable: a device of the host
+  /// cannot send messages.
   ///
   /// - Parameter mapping: The memory.
-  /// - Throws: `EINVAL` for memory that may be written and not read; `EEXIST` when it overlaps other
-  ///   memory; `ENOSPC` for too many views; otherwise the kernel's answer, such as `ENOMEM` at the limit
-  ///   of locked memory.
-  public func map(_ mapping: UserMapping) throws(LinuxErrno) {
+  /// - Throws: `EINVAL` for memory that may be written and not read, for a file that is not in memory or
+  ///   too short; `EEXIST` when it overlaps other memory; `ENOSPC` for too many views; otherwise the
+  ///   kernel's answer, such as `ENOMEM` at the limit of locked memory.
+  public func map(_ mapping: UserMapping) throws(UserRefusal) {
     let start = mapping.range.lowerBound
     let (byteCount, overflow) = (mapping.range.upperBound - start).addingReportingOverflow(1)
-    guard !overflow, mapping.isReadable || !mapping.isWritable else { throw .EINVAL }
+    guard !overflow, mapping.isReadable || !mapping.isWritable else { throw UserRefusal(.EINVAL) }
     guard let (file, offset) = mapping.file, mapping.isReadable else {
       memory.withLock { $0.unreachable[start] = mapping.range.upperBound }
       noteMapped(mapping)
       return
     }
+    try mapping.checkFile()
     // One change of memory at a time.
     let problem = memory.withLock { memory -> LinuxErrno? in
       do throws(LinuxErrno) {
@@ -70,7 +72,10 @@ extension PassedDevice {
         return nil
       } catch { return error }
     }
-    if let problem { throw problem }
+    if let problem {
+      throw UserRefusal(
+        problem, problem == .ENOMEM ? "the limit of locked memory (ulimit -l) may be too low" : nil)
+    }
     noteMapped(mapping)
   }
 

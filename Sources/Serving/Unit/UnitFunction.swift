@@ -99,8 +99,11 @@ package final class UnitFunction: UserDevice {
     state.withLock { $0.hasComplained = false }
   }
 
-  package func map(_ mapping: UserMapping) throws(LinuxErrno) {
-    try memory.map(mapping)
+  package func map(_ mapping: UserMapping) throws(UserRefusal) {
+    do throws(UserRefusal) { try memory.map(mapping) } catch {
+      complain(about: mapping, refused: error)
+      throw error
+    }
     trace.note(
       .mapped(
         mapping.range, isReadable: mapping.isReadable, isWritable: mapping.isWritable,
@@ -109,20 +112,26 @@ package final class UnitFunction: UserDevice {
   }
 
   /// Says that the unit will read no table: a VMM's own memory, which the guest's is then in, comes
-  /// without a descriptor.
-  private func complain(about mapping: UserMapping) {
+  /// without a descriptor, or is refused.
+  private func complain(about mapping: UserMapping, refused: UserRefusal? = nil) {
     // Every machine's main memory has this address; video memory and firmware are elsewhere.
     let main: UInt64 = 1 << 20
-    guard mapping.file == nil, mapping.isWritable, mapping.range.contains(main) else { return }
+    guard refused != nil || mapping.file == nil, mapping.isWritable, mapping.range.contains(main)
+    else { return }
     let isNew = state.withLock { state in
       defer { state.hasComplained = true }
       return !state.hasComplained
     }
     guard isNew else { return }
-    trace.note(
-      .note(
+    let text =
+      if let refused {
+        "the guest's memory is refused, so the unit reads none of its tables: "
+          + (refused.why ?? "\(refused.errno)")
+      } else {
         "the guest's memory is not shared with this process, so the unit reads none of its tables: "
-          + "give QEMU a memory backend with share=on"), of: name)
+          + "give QEMU a memory backend with share=on"
+      }
+    trace.note(.note(text), of: name)
   }
 
   package func unmap(_ range: ClosedRange<UInt64>) {

@@ -41,8 +41,8 @@ public protocol UserDevice: AnyObject, Sendable {
   /// The client has memory that the device may use.
   ///
   /// - Parameter mapping: The memory; it overlaps nothing that is mapped.
-  /// - Throws: The errno of the reply; then nothing is mapped.
-  func map(_ mapping: UserMapping) throws(LinuxErrno)
+  /// - Throws: The errno of the reply and, for the log, why; then nothing is mapped.
+  func map(_ mapping: UserMapping) throws(UserRefusal)
 
   /// The client takes memory away: nothing of it is used any more when this returns.
   ///

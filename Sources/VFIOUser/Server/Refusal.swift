@@ -12,4 +12,9 @@ struct Refusal: Error {
 
   /// What the device threw.
   init(device errno: LinuxErrno) { self.init(errno, "the device refuses") }
+
+  /// Memory that the device does not take.
+  init(device refusal: UserRefusal) {
+    self.init(refusal.errno, refusal.why ?? "the device refuses")
+  }
 }

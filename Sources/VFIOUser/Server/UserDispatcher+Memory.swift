@@ -38,7 +38,7 @@ extension UserDispatcher {
     guard mappings.ranges.count < UserMapping.limit else {
       throw Refusal(.ENOSPC, "there are too many mappings")
     }
-    do throws(LinuxErrno) {
+    do throws(UserRefusal) {
       try device.map(
         UserMapping(
           range: range, isReadable: flags & 1 != 0, isWritable: flags & 2 != 0,

@@ -11,6 +11,8 @@ final class SampleDevice: UserDevice {
     var mappings: [UserMapping] = []
     var changes: [UserInterruptChange] = []
     var refusal: LinuxErrno?
+    /// What is said of memory that is refused.
+    var why: String?
     var peer: (any UserPeer)?
     /// Called on the connection's thread when region 0 is read at its last byte.
     var atLastByte: (@Sendable () -> Void)?
@@ -104,8 +106,10 @@ final class SampleDevice: UserDevice {
     sample?.wrote(region, at: offset, written)
   }
 
-  func map(_ mapping: UserMapping) throws(LinuxErrno) {
-    try note("map \(mapping.range)")
+  func map(_ mapping: UserMapping) throws(UserRefusal) {
+    do throws(LinuxErrno) { try note("map \(mapping.range)") } catch {
+      throw UserRefusal(error, state.withLock { $0.why })
+    }
     state.withLock { $0.mappings.append(mapping) }
   }
 
