@@ -4,14 +4,17 @@
 # guest's memory, files for the guest's /modules, and how often it boots before it goes off.
 launcher=()
 image='' kernel_options='hugepages=128' memory=2G modules='' boots=1
+# How long, in seconds, a guest may take to begin with init, before it counts as one that hangs.
+begin_patience=400
 # What serve-guest changes besides: processors, and options of the machine, such as its firmware.
 processors=2 hardware_options=()
 
-# boot PROGRAM ARGS...: runs it in the guest and exits with its exit code.
+# boot PROGRAM ARGS...: runs it in the guest and exits with its exit code; 123 for a guest that hangs before
+# init, which an emulator of several processors at once does now and then.
 boot() {
   local begun=$SECONDS
   work="$(mktemp -d)"
-  emulator='' answerer=''
+  emulator='' answerer='' watcher=''
   copiers=()
   trap end_boot EXIT
   trap 'exit 130' INT
@@ -46,11 +49,13 @@ boot() {
   emulator=$!
   answer_boots &
   answerer=$!
+  watch_begin "$emulator" &
+  watcher=$!
   local ended=0
   wait "$emulator" || ended=$?
   emulator=''
-  kill "$answerer" 2>/dev/null || true
-  answerer=''
+  kill "$answerer" "$watcher" 2>/dev/null || true
+  answerer='' watcher=''
   # A guest that never opened its ports leaves the copiers waiting for a first writer.
   : 1<>"$work/stdout" 2<>"$work/stderr"
   wait "${copiers[@]}" || true
@@ -59,6 +64,11 @@ boot() {
   if [[ -n "$log" ]]; then
     # All messages if the guest lived to send them, else what reached the console.
     if [[ -s "$work/kernel" ]]; then cp "$work/kernel" "$log"; else cp "$work/serial" "$log"; fi
+  fi
+  if [[ -e "$work/hangs" ]]; then
+    cat "$work/emulator" "$work/serial" >&2 2>/dev/null || true
+    say "the guest did not come to init within $begin_patience s"
+    exit 123
   fi
   if [[ -s "$work/code" ]]; then
     # A program that makes the kernel complain has found something, whatever it says itself.
@@ -85,7 +95,7 @@ boot() {
 
 end_boot() {
   local process
-  for process in $emulator $answerer ${copiers[@]+"${copiers[@]}"}; do
+  for process in $emulator $answerer $watcher ${copiers[@]+"${copiers[@]}"}; do
     kill "$process" 2>/dev/null || true
   done
   rm -rf --one-file-system "$work"
@@ -97,7 +107,28 @@ answer_boots() {
   exec {asked}<>"$work/next.out" {answer}<>"$work/next.in"
   for ((count = 1; ; count++)); do
     read -r -u "$asked" || return
-    if ((count < boots)); then echo reboot >&"$answer"; else echo poweroff >&"$answer"; fi
+    if ((count < boots)); then
+      echo "$count" >>"$work/reboots"
+      echo reboot >&"$answer"
+    else
+      echo poweroff >&"$answer"
+    fi
+  done
+}
+
+# watch_begin EMULATOR: ends an emulator whose guest does not come to init, at first or after a reboot.
+watch_begin() {
+  local since=$SECONDS begun rebooted
+  while sleep 2; do
+    begun="$(grep -c 'lab: init' "$work/serial" 2>/dev/null)" || begun=0
+    rebooted="$(wc -l 2>/dev/null <"$work/reboots")" || rebooted=0
+    if ((begun > rebooted)); then
+      since=$SECONDS
+    elif ((SECONDS - since > begin_patience)); then
+      : >"$work/hangs"
+      kill "$1"
+      return
+    fi
   done
 }
 

@@ -31,6 +31,7 @@ host_qemu() {
 
 # qemu_guest host|fd lab|cloud OFFSET BOOTS ENGINE: one guest, one verdict.
 qemu_guest() {
+  local arguments=("$@")
   local way="$1" which="$2" offset="$3" count="$4" engine="$5" begun=$SECONDS
   local name="host-qemu $way $which kernel, PASID at $offset" keep code=0 problems=()
   keep="$(mktemp -d)"
@@ -62,6 +63,12 @@ qemu_guest() {
     [[ -n "$log" ]] || log="$keep/kernel"
     boot "$lab/host-guest" "$guest_device"
   ) >"$keep/output" 2>"$keep/errors" || code=$?
+  if [[ "$code" == 123 && -z "${second_try:-}" ]]; then
+    tail -n 20 "$keep/errors" >&2
+    rm -rf "$keep"
+    second_try=', the second try: the first guest never came to init' qemu_guest "${arguments[@]}"
+    return
+  fi
 
   [[ "$code" == 0 ]] || problems+=("exit code $code")
   local seen
@@ -77,11 +84,11 @@ qemu_guest() {
   left="$(leftovers "$keep/requests")"
   [[ -z "$left" ]] || problems+=("$left")
   if [[ ${#problems[@]} -eq 0 ]]; then
-    verdict "$name" PASS "$count boots after $((SECONDS - begun)) s"
+    verdict "$name" PASS "$count boots after $((SECONDS - begun)) s${second_try:-}"
   else
     cat "$keep/output" "$keep/errors" >&2
     tail -n 40 "$keep/requests" >&2 2>/dev/null || true
-    verdict "$name" FAIL "$(IFS=';'; echo "${problems[*]}"), after $((SECONDS - begun)) s"
+    verdict "$name" FAIL "$(IFS=';'; echo "${problems[*]}"), after $((SECONDS - begun)) s${second_try:-}"
   fi
   rm -rf "$keep"
 }

@@ -104,6 +104,7 @@ own_names=(vfio_pci_device_test 'vfio_pci_driver_test -v vfio_type1v2_iommu -v i
 # served_guest NAME DEVICES BOOTS PROGRAM...: one guest, one verdict. Of the devices, dump is one of the
 # lab's own file.
 served_guest() {
+  local arguments=("$@")
   local name="serve-guest $1" devices count="$3" begun=$SECONDS keep code=0 problems=()
   local what="$4" variant="${1##*, }"
   read -ra devices <<<"$2"
@@ -166,6 +167,12 @@ served_guest() {
     [[ -n "$log" ]] || log="$keep/kernel"
     boot "$lab/serve-guest" "$@"
   ) >"$keep/output" 2>"$keep/errors" || code=$?
+  if [[ "$code" == 123 && -z "${second_try:-}" ]]; then
+    tail -n 20 "$keep/errors" >&2
+    rm -rf "$keep"
+    second_try=', the second try: the first guest never came to init' served_guest "${arguments[@]}"
+    return
+  fi
 
   [[ "$code" == 0 ]] || problems+=("exit code $code")
   local seen
@@ -177,11 +184,11 @@ served_guest() {
   fi
   if [[ ${#problems[@]} -eq 0 ]]; then
     seen="$(sed -n 's/^serve-guest: \([0-9]*\) of.*/\1/p' "$keep/output" | paste -sd+)"
-    verdict "$name" PASS "$seen statements after $((SECONDS - begun)) s"
+    verdict "$name" PASS "$seen statements after $((SECONDS - begun)) s${second_try:-}"
   else
     cat "$keep/output" "$keep/errors" >&2
     tail -n 40 "$keep/said" "$keep/events" >&2 2>/dev/null || true
-    verdict "$name" FAIL "$(IFS=';'; echo "${problems[*]}"), after $((SECONDS - begun)) s"
+    verdict "$name" FAIL "$(IFS=';'; echo "${problems[*]}"), after $((SECONDS - begun)) s${second_try:-}"
   fi
   [[ -z "${KEEP:-}" ]] || { rm -rf "$KEEP/${name//[ ,]/-}"; cp -r "$keep" "$KEEP/${name//[ ,]/-}"; }
   rm -rf "$keep"
