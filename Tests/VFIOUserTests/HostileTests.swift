@@ -124,7 +124,7 @@ struct HostileTests {
       _ = try replies(served, Array(all.prefix(count)), files: [file])
     }
     #expect(eventually { (try? openDescriptors(of: file)) == 1 })
-    #expect(served.device.state.withLock { $0.mappings }.isEmpty)
+    #expect(eventually { served.device.state.withLock { $0.mappings }.isEmpty })
   }
 
   @Test(
