@@ -7,18 +7,24 @@ import Testing
 struct PagingTableTests {
   private static let page: UInt64 = 4096
 
-  @Test("maps and unmaps like a dictionary of pages", arguments: 3...5, 0..<4)
+  /// The later seeds are for tables with large leaves, which differ in nothing that shows here.
+  @Test("maps and unmaps like a dictionary of pages", arguments: 3...5, 0..<8)
   func model(levels: Int, seed: Int) throws {
     var random = SplitMix64(seed: UInt64(seed * 10 + levels))
-    let table = PagingTable(levels: levels)
+    let hasLargeLeaves = seed >= 4
+    let table = PagingTable(levels: levels, hasLargeLeaves: hasLargeLeaves)
     var model: [UInt64: UInt64] = [:]
     // Bases around the borders of tables of every level, and the ends of the space.
     let top = (1 as UInt64) << UInt64(table.inputWidth - 12)
     let bases = [0, 512, 1 << 18, top / 2, top - 2048].map { $0 as UInt64 }
     for _ in 0..<400 {
       let base = bases.randomElement(using: &random) ?? 0
-      let first = min(top - 1, base &+ .random(in: 0..<1100, using: &random))
-      let count = min(top - first, .random(in: 1...700, using: &random))
+      var first = min(top - 1, base &+ .random(in: 0..<1100, using: &random))
+      var count = min(top - first, .random(in: 1...700, using: &random))
+      if hasLargeLeaves, Bool.random(using: &random) {
+        first &= ~511
+        count = min(top - first, 512 * .random(in: 1...3, using: &random))
+      }
       let range = first..<first + count
       if Bool.random(using: &random) {
         let host = UInt64.random(in: 1...1 << 30, using: &random)
@@ -47,6 +53,65 @@ struct PagingTableTests {
     try table.unmap(IOVA(0), byteCount: top << 12)
     table.reclaim()
     #expect(table.mappedPages == 0 && table.tableBlocks == 1)
+  }
+
+  @Test("keeps gigabytes in a few leaves, and cuts them where a part is removed")
+  func largeLeaves() throws {
+    let table = PagingTable(hasLargeLeaves: true)
+    let (start, size) = (3 << 30 as UInt64, 4 << 30 as UInt64)
+    // A host's pages need not be aligned as a guest's are.
+    let host: UInt64 = 0x7777_7777_7000
+    func check(_ address: UInt64, _ isThere: Bool) {
+      let found = table.mapping(at: IOVA(address))
+      #expect(found?.address == (isThere ? HostAddress(host + (address - start)) : nil))
+    }
+    let edges = [0, 0xFFF, 1 << 21, 1 << 30, (1 << 30) - 1, (5 << 29) + 0x12345, size - 1]
+      .map { start + $0 as UInt64 }
+    try table.map(IOVA(start), byteCount: size, to: HostAddress(host), allowing: [.read, .write])
+    // The root, and the table of the leaves.
+    #expect(table.tableBlocks == 2 && table.mappedPages == Int(size >> 12))
+    for edge in edges { check(edge, true) }
+    check(start - 1, false)
+    check(start + size, false)
+    #expect(throws: PagingError.overlaps(IOVA(start + (1 << 30) + 4096))) {
+      try table.map(
+        IOVA(start + (1 << 30) + 4096), byteCount: 4096, to: HostAddress(host), allowing: .read)
+    }
+    #expect(throws: PagingError.overlaps(IOVA(start))) {
+      try table.map(IOVA(0), byteCount: 4 << 30, to: HostAddress(host), allowing: .read)
+    }
+    #expect(table.mappedPages == Int(size >> 12))
+    // One page of the second leaf: that is 511 of 2 MiB then, and 511 of 4 KiB.
+    let hole = start + (1 << 30) + (7 << 21) + 0x3000
+    #expect(try table.unmap(IOVA(hole), byteCount: 4096) == 1)
+    #expect(table.tableBlocks == 4)
+    for address in [hole - 1, hole + 4096] + edges { check(address, true) }
+    for address in [hole, hole + 4095] { check(address, false) }
+    try table.map(
+      IOVA(hole), byteCount: 4096, to: HostAddress(host + hole - start), allowing: .read)
+    check(hole + 5, true)
+    #expect(table.mapping(at: IOVA(hole))?.access == .read)
+    #expect(try table.unmap(IOVA(start), byteCount: size) == Int(size >> 12))
+    for address in edges { check(address, false) }
+    table.reclaim()
+    #expect(table.tableBlocks == 1)
+  }
+
+  @Test("is as good as new when much was mapped and all is gone")
+  func emptied() throws {
+    let table = PagingTable()
+    let size: UInt64 = 3 << 30
+    for round in 0..<2 as Range<UInt64> {
+      try table.map(
+        IOVA(round << 30), byteCount: size, to: HostAddress(1 << 40), allowing: .read)
+      #expect(
+        table.mapping(at: IOVA((round << 30) + size - 1))?.address.address == (1 << 40) + size - 1)
+      #expect(table.tableBlocks > 1536)
+      try table.unmap(IOVA(0), byteCount: 1 << 48)
+      table.reclaim()
+      #expect(table.tableBlocks == 1)
+      #expect(table.mapping(at: IOVA(round << 30)) == nil)
+    }
   }
 
   @Test("gives tables back only when told that nobody walks them")

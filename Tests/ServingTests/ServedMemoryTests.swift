@@ -1,6 +1,7 @@
 import HostABI
 import HostSystem
 import Hardware
+import IOMMU
 import TestSupport
 import Testing
 import VFIOUser
@@ -150,5 +151,27 @@ struct ServedMemoryTests {
     last.file?.offset = .max - 0xFFF
     #expect(refusal(of: last) == .EINVAL)
     try memory.map(mapping(0, at: 0))
+  }
+
+  @Test("a large guest takes no large table, and nothing of it stays")
+  func largeGuest() throws {
+    defer { try? Calls.close(file) }
+    let size: UInt64 = 64 << 30
+    try #require(ftruncate(file, off_t(size)) == 0)
+    let table = memory.memory.table
+    let before = table.tableBlocks
+    // Aligned to nothing but pages.
+    let start: UInt64 = 0x1_0000_3000
+    try memory.map(mapping(0, at: start, count: size >> 12))
+    #expect(table.mappedPages == Int(size >> 12))
+    #expect(table.tableBlocks < before + 16)
+    for page in [0, 1, 511, 512, UInt64(Self.pageCount) - 1] {
+      #expect(value(start + page << 12) == page << 8 | 0x77)
+    }
+    #expect(value(start + size - 8) == 0)
+    #expect(value(start - 8) == nil && value(start + size) == nil)
+    #expect(try refusal(of: mapping(0, at: start + size / 2)) == .EEXIST)
+    memory.removeAll()
+    #expect(table.tableBlocks == 1 && table.mappedPages == 0 && value(start) == nil)
   }
 }

@@ -222,6 +222,10 @@ struct TableBlocks: ~Copyable {
   private(set) var live = 0
 
   private static var blocksInSlab: Int { 64 }
+  /// A small first slab: most tables hold few pages.
+  private static var blocksInFirstSlab: Int { 8 }
+  /// 4 MiB.
+  private static var slabsKept: Int { 17 }
 
   deinit {
     for slab in slabs {
@@ -234,8 +238,7 @@ struct TableBlocks: ~Copyable {
   mutating func take() -> UInt64 {
     live += 1
     if let block = free.popLast() { return block }
-    // A small first slab: most tables hold few pages.
-    let count = slabs.isEmpty ? 8 : Self.blocksInSlab
+    let count = slabs.isEmpty ? Self.blocksInFirstSlab : Self.blocksInSlab
     let memory = UnsafeMutableRawPointer.allocate(byteCount: count * 4096, alignment: 4096)
     unsafe memory.initializeMemory(as: UInt64.self, repeating: 0, count: count * 512)
     let start = UInt64(UInt(bitPattern: memory))
@@ -248,5 +251,25 @@ struct TableBlocks: ~Copyable {
   mutating func give(_ block: UInt64) {
     live -= 1
     free.append(block)
+  }
+
+  /// Gives memory back to the system, when there is much and one block alone is in use.
+  ///
+  /// What a table that is filled again and again needs is kept.
+  ///
+  /// - Parameter block: The first block that was taken.
+  mutating func shrink(keeping block: UInt64) {
+    guard live == 1, slabs.count > Self.slabsKept, slabs[0] == block else { return }
+    let kept = slabs[..<Self.slabsKept]
+    for slab in slabs[Self.slabsKept...] {
+      // All of its blocks are free, and nobody is told of them any more.
+      unsafe UnsafeMutableRawPointer(bitPattern: UInt(slab)).unsafelyUnwrapped.deallocate()
+    }
+    slabs = Array(kept)
+    free = []
+    for (index, slab) in slabs.enumerated().reversed() {
+      let count = index == 0 ? Self.blocksInFirstSlab : Self.blocksInSlab
+      for number in (index == 0 ? 1 : 0)..<count { free.append(slab + UInt64(number) * 4096) }
+    }
   }
 }

@@ -3,13 +3,18 @@ import Synchronization
 
 extension PagingTable {
   /// The leaf entry of an address that is within the input width; 0 when there is none.
+  ///
+  /// Of a large leaf, what the leaf of 4 KiB would be that has the address.
   @inline(__always)
   func leaf(_ address: UInt64) -> UInt64 {
     var shift = topShift
     var table = root
     while true {
       let entry = HostMemory.load(table | (address >> shift & 511) << 3)
-      if shift == 12 || entry == 0 { return entry }
+      if shift == 12 { return entry }
+      guard entry & PagingEntry.inner != 0 else {
+        return entry == 0 ? 0 : entry &+ (address & ((1 << shift) &- 4096))
+      }
       table = entry & PagingEntry.addressMask
       shift -= 9
     }

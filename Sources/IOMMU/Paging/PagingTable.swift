@@ -3,6 +3,9 @@ import Synchronization
 
 /// A paging domain that the host owns: a radix table from IOVA to pinned pages, 4 KiB each.
 ///
+/// One that is made for it keeps 2 MiB or 1 GiB in one leaf where the IOVA allows it. That shows in
+/// nothing but time and memory: pages are mapped, translated and removed as if each had its own.
+///
 /// Any number of threads translate while one thread at a time changes the table; changes take a lock
 /// among themselves, readers none. An entry that was removed may still be in use by a DMA, in the
 /// caches of units, or both, so taking pages away is five steps of the caller:
@@ -22,6 +25,8 @@ public final class PagingTable: Sendable {
   public let dialect: FaultDialect
   /// Who answers for pages of other spaces, if anyone.
   package let foreign: (any ForeignMemory)?
+  /// Whether there may be leaves of 2 MiB and 1 GiB; then no writes are noted.
+  let hasLargeLeaves: Bool
   let root: UInt64
   let topShift: UInt64
   let isTracking = Atomic<Bool>(false)
@@ -34,11 +39,14 @@ public final class PagingTable: Sendable {
   ///     traps.
   ///   - dialect: Whose fault codes a request that goes through this table alone gets.
   ///   - foreign: Who answers for pages of spaces other than 0.
+  ///   - hasLargeLeaves: Whether there may be leaves of 2 MiB and 1 GiB; then writes cannot be noted.
   public init(
-    levels: Int = 4, dialect: FaultDialect = .vtd, foreign: (any ForeignMemory)? = nil
+    levels: Int = 4, dialect: FaultDialect = .vtd, foreign: (any ForeignMemory)? = nil,
+    hasLargeLeaves: Bool = false
   ) {
     precondition((3...5).contains(levels), "a paging table has 3, 4 or 5 levels")
-    let writer = PagingWriter(levels: levels)
+    let writer = PagingWriter(levels: levels, hasLargeLeaves: hasLargeLeaves)
+    self.hasLargeLeaves = hasLargeLeaves
     self.levels = levels
     self.dialect = dialect
     self.foreign = foreign
@@ -68,7 +76,7 @@ public final class PagingTable: Sendable {
   ///     promise of ``HostAddress`` goes with it.
   ///   - access: Reading, writing, or both.
   /// - Throws: ``PagingError``; the table is as before.
-  /// - Complexity: O(pages).
+  /// - Complexity: O(leaves).
   public func map(
     _ iova: IOVA, byteCount: UInt64, to page: HostAddress, allowing access: DMAAccess
   ) throws(PagingError) {
@@ -89,14 +97,15 @@ public final class PagingTable: Sendable {
   ///   - byteCount: How many bytes, a multiple of 4 KiB.
   /// - Returns: How many pages were removed.
   /// - Throws: ``PagingError`` when the range is misaligned or too wide.
-  /// - Complexity: O(pages), whole absent subtrees count as one.
+  /// - Complexity: O(leaves), whole absent subtrees count as one.
   @discardableResult
   public func unmap(_ iova: IOVA, byteCount: UInt64) throws(PagingError) -> Int {
     try check(iova, byteCount)
     return writer.withLock { $0.unmap(iova.rawValue, iova.rawValue + (byteCount - 1)) }
   }
 
-  /// Gives back tables that ``unmap(_:byteCount:)`` left empty.
+  /// Gives back tables that ``unmap(_:byteCount:)`` left empty, and nearly all of their memory when
+  /// nothing is mapped any more.
   ///
   /// Call it only when every unit that can reach this table has drained since: a walk may otherwise
   /// be inside such a table.
@@ -121,8 +130,10 @@ public final class PagingTable: Sendable {
   /// After starting, invalidate the tags that lead here: cached translations that allow writing note
   /// nothing.
   ///
-  /// - Parameter isOn: Whether writes are noted from now on.
+  /// - Parameter isOn: Whether writes are noted from now on. In a table with large leaves, which has
+  ///   one bit for many pages, that is a bug and traps.
   public func setDirtyTracking(_ isOn: Bool) {
+    precondition(!isOn || !hasLargeLeaves, "a table with large leaves notes no writes")
     writer.withLock { writer in
       if isOn { _ = writer.dirty(0, lastAddress, clearing: true, untilGap: false) { _ in } }
       isTracking.store(isOn, ordering: .sequentiallyConsistent)

@@ -8,35 +8,41 @@ struct PagingWriter: ~Copyable {
   private var retired: [UInt64] = []
   let root: UInt64
   private let topShift: UInt64
+  private let hasLargeLeaves: Bool
 
-  init(levels: Int) {
+  init(levels: Int, hasLargeLeaves: Bool) {
+    self.hasLargeLeaves = hasLargeLeaves
     topShift = UInt64(12 + 9 * (levels - 1))
     root = blocks.take()
   }
 
-  /// Maps pages one after the other.
+  /// Maps pages one after the other, in the largest leaves that fit.
   ///
   /// - Returns: The address of a page that was mapped before, in which case nothing has changed.
   mutating func map(_ first: UInt64, _ byteCount: UInt64, _ entry: UInt64) -> UInt64? {
     let end = first + byteCount
     var (address, leaf) = (first, entry)
     while address < end {
-      let path = path(to: address)
-      var index = address >> 12 & 511
-      let count = min(512 - index, (end - address) >> 12)
+      let path = path(to: address, end - address)
+      var index = address >> path.shift & 511
+      // At least one: a large leaf in the way may be larger than what is left.
+      let count = min(512 - index, max(1, (end - address) >> path.shift))
       let stop = index + count
+      var found: UInt64 = 0
       while index < stop {
         let place = path.table | index << 3
-        guard HostMemory.load(place) == 0 else { break }
+        found = HostMemory.load(place)
+        guard found == 0 else { break }
         HostMemory.store(leaf, at: place)
         index += 1
-        leaf += 4096
+        leaf += 1 << path.shift
       }
       let done = count - (stop - index)
       add(Int(done), at: path.parent)
-      mappedPages += Int(done)
-      address += done << 12
-      if index < stop {
+      mappedPages += Int(done << (path.shift - 12))
+      address += done << path.shift
+      // A table in the way of large leaves may have room for small ones.
+      if found != 0, found & PagingEntry.inner == 0 {
         // Taking away what was just added. The table with the page in the way was there before.
         if address > first { unmap(first, address - 1) }
         return address
@@ -55,7 +61,8 @@ struct PagingWriter: ~Copyable {
 
   mutating func reclaim() {
     for table in retired { blocks.give(table) }
-    retired.removeAll(keepingCapacity: true)
+    retired.removeAll(keepingCapacity: retired.count < 4096)
+    blocks.shrink(keeping: root)
   }
 
   /// Visits the dirty pages of a range, both ends included.
@@ -67,15 +74,24 @@ struct PagingWriter: ~Copyable {
     scan(root, topShift, first, last, clearing, untilGap, visit)
   }
 
-  /// The leaf table of an address and the entry that leads to it, made if needed.
-  private mutating func path(to address: UInt64) -> (table: UInt64, parent: UInt64) {
+  /// The table that a leaf of an address belongs into, made if needed, the entry that leads to it, and
+  /// the leaf's size as a power of two; or the table with a large leaf that is there.
+  private mutating func path(
+    to address: UInt64, _ byteCount: UInt64
+  ) -> (table: UInt64, parent: UInt64, shift: UInt64) {
     var shift = topShift
     var table = root
     var parent: UInt64 = 0
     while shift > 12 {
       let place = table | (address >> shift & 511) << 3
       let entry = HostMemory.load(place)
+      if PagingEntry(rawValue: entry).isLarge { break }
       if entry == 0 {
+        let size = 1 << shift as UInt64
+        if hasLargeLeaves, shift <= Self.largestShift, address & (size - 1) == 0, byteCount >= size
+        {
+          break
+        }
         table = blocks.take()
         HostMemory.store(PagingEntry(table: table, used: 0).rawValue, at: place)
         add(1, at: parent)
@@ -85,7 +101,22 @@ struct PagingWriter: ~Copyable {
       parent = place
       shift -= 9
     }
-    return (table, parent)
+    return (table, parent, shift)
+  }
+
+  /// 1 GiB, the largest leaf.
+  private static var largestShift: UInt64 { 30 }
+
+  /// Makes one leaf many, each of the next smaller size.
+  private mutating func split(_ place: UInt64, _ shift: UInt64) {
+    let step = shift - 9
+    let leaf = HostMemory.load(place)
+    let table = blocks.take()
+    for index in 0..<512 as Range<UInt64> {
+      HostMemory.store(leaf &+ (index << step), at: table | index << 3)
+    }
+    // Whoever walks finds the same page by either.
+    HostMemory.store(PagingEntry(table: table, used: 512).rawValue, at: place)
   }
 
   /// Counts entries of the table that the inner entry at `place` leads to; the root's nobody counts.
@@ -95,9 +126,9 @@ struct PagingWriter: ~Copyable {
       HostMemory.load(place) &+ UInt64(bitPattern: Int64(count) << 52), at: place)
   }
 
-  /// Removes the leaves of a range below one table.
+  /// Removes the pages of a range below one table.
   ///
-  /// - Returns: How many leaves, and how many entries of this table itself.
+  /// - Returns: How many pages, and how many entries of this table itself.
   private mutating func remove(
     _ table: UInt64, _ shift: UInt64, _ first: UInt64, _ last: UInt64
   ) -> (leaves: Int, entries: Int) {
@@ -105,7 +136,7 @@ struct PagingWriter: ~Copyable {
     var (leaves, entries) = (0, 0)
     for index in from...to {
       let place = table | index << 3
-      let entry = PagingEntry(rawValue: HostMemory.load(place))
+      var entry = PagingEntry(rawValue: HostMemory.load(place))
       guard entry.rawValue != 0 else { continue }
       if shift == 12 {
         HostMemory.store(0, at: place)
@@ -115,6 +146,15 @@ struct PagingWriter: ~Copyable {
       let mask = (1 << shift) - 1 as UInt64
       let low = index == from ? first & mask : 0
       let high = index == to ? last & mask : mask
+      if entry.isLarge {
+        if low == 0, high == mask {
+          HostMemory.store(0, at: place)
+          (leaves, entries) = (leaves + (1 << Int(shift - 12)), entries + 1)
+          continue
+        }
+        split(place, shift)
+        entry = PagingEntry(rawValue: HostMemory.load(place))
+      }
       let (below, gone) = remove(entry.table, shift - 9, low, high)
       leaves += below
       if entry.used == gone {
@@ -140,7 +180,7 @@ struct PagingWriter: ~Copyable {
       let entry = HostMemory.load(place)
       if entry == 0 {
         if untilGap { return address }
-      } else if shift > 12 {
+      } else if entry & PagingEntry.inner != 0 {
         let below = entry & PagingEntry.addressMask
         if let gap = scan(below, shift - 9, address, end, clearing, untilGap, visit) { return gap }
       } else if entry & PagingEntry.dirty != 0 {

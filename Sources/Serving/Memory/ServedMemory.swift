@@ -40,7 +40,7 @@ package final class ServedMemory: Sendable {
   }
 
   /// Makes a guest without memory.
-  package init() { memory = GuestMemory(PagingTable(levels: 4)) }
+  package init() { memory = GuestMemory(PagingTable(levels: 4, hasLargeLeaves: true)) }
 
   /// Takes memory over.
   ///
@@ -76,7 +76,10 @@ package final class ServedMemory: Sendable {
     }
   }
 
-  /// The most bytes of one client that are mapped here: a TiB, whose table takes 2 GiB.
+  /// The most bytes of one client that are mapped here: a TiB.
+  ///
+  /// Its table has large leaves: some KiB for a few mappings, at most four tables of 4 KiB for each of
+  /// many.
   package static var byteLimit: UInt64 { 1 << 40 }
   /// The most files of one client that are mapped here, or parts of files that are too large to be mapped
   /// as a whole; guests have a few.
