@@ -253,7 +253,7 @@ struct TableBlocks: ~Copyable {
     free.append(block)
   }
 
-  /// Gives memory back to the system, when there is much and one block alone is in use.
+  /// Gives memory back to the allocator, when there is much and one block alone is in use.
   ///
   /// What a table that is filled again and again needs is kept.
   ///

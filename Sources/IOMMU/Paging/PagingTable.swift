@@ -104,8 +104,8 @@ public final class PagingTable: Sendable {
     return writer.withLock { $0.unmap(iova.rawValue, iova.rawValue + (byteCount - 1)) }
   }
 
-  /// Gives back tables that ``unmap(_:byteCount:)`` left empty, and nearly all of their memory when
-  /// nothing is mapped any more.
+  /// Gives back tables that ``unmap(_:byteCount:)`` left empty, and nearly all of their memory to the
+  /// allocator when nothing is mapped any more.
   ///
   /// Call it only when every unit that can reach this table has drained since: a walk may otherwise
   /// be inside such a table.
