@@ -29,17 +29,21 @@ public final class AnonymousMemory: Sendable {
   ///   - offset: Where in it, a multiple of its page size.
   ///   - byteCount: How many bytes; rounded up to whole pages of 4 KiB.
   ///   - isWritable: Whether it may be written.
+  ///   - reservesPages: Whether huge pages that the file does not have yet are set aside for it; if not,
+  ///     whoever touches one when there is none left gets a SIGBUS.
   /// - Throws: The error of `mmap`; `EINVAL` also when `byteCount` is not positive.
   package init(
-    mapping descriptor: Int32, at offset: UInt64 = 0, byteCount: Int, isWritable: Bool = true
+    mapping descriptor: Int32, at offset: UInt64 = 0, byteCount: Int, isWritable: Bool = true,
+    reservesPages: Bool = true
   ) throws(Errno) {
     guard byteCount > 0, byteCount <= Int.max - 4095, let place = Int(exactly: offset) else {
       throw .invalidArgument
     }
     let whole = (byteCount + 4095) & ~4095
     let protection = isWritable ? PROT_READ | PROT_WRITE : PROT_READ
+    let flags = reservesPages ? MAP_SHARED : MAP_SHARED | MAP_NORESERVE
     // A new mapping at an address that the kernel chooses overlaps nothing.
-    let start = unsafe mmap(nil, whole, protection, MAP_SHARED, descriptor, place)
+    let start = unsafe mmap(nil, whole, protection, flags, descriptor, place)
     guard let start = unsafe start, unsafe start != MAP_FAILED else {
       throw Errno(rawValue: errno)
     }

@@ -35,7 +35,8 @@ struct ChoiceTests {
       "", "disk", "dsa@", "dsa@6b", "dsa=1", "dsa,", "dsa,wqs", "dsa,wqs=", "dsa,wqs=9",
       "dsa,wqs=-1", "dsa,size=1", "dsa,block=2", "dump", "dump=", "dump=f,bar6=4K",
       "dump=f,bar0=0", "dump=f,bar0=9999999999G", "dump=f,bar0=4T",
-      "dump=f,id=", "dump=f,id=8086", "dump=f,id=ffff:1234", "dump=f,id=+086:1234",
+      "dump=f,id=", "dump=f,id=8086", "dump=f,id=ffff:1234",
+      "dump=f,id=0000:1234", "dump=f,id=+086:1234",
       "dump=f,id=8086:154c:1", "dump=f,id=80860:154c", "dump=f,id=0x86:154c", "nic,wqs=1", "nic=3",
     ])
   func bad(text: String) {

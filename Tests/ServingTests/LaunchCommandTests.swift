@@ -156,7 +156,7 @@ struct LaunchCommandTests {
 
   @Test(
     "memory modules have to be shared as the machine's own memory has",
-    arguments: ["pc-dimm", "nvdimm", "virtio-mem-pci"])
+    arguments: ["pc-dimm", "nvdimm", "virtio-mem-pci", "virtio-pmem-pci"])
   func modules(driver: String) throws {
     let device = "\(driver),id=d,memdev=m"
     func words(_ backend: String) -> [String] {

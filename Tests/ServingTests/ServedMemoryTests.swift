@@ -131,6 +131,17 @@ struct ServedMemoryTests {
     #expect(value(0x5000) == 0, "what was missing is lost to who had it")
   }
 
+  @Test("a file that ends inside a page is mapped with all of its last page")
+  func oddEnd() throws {
+    defer { try? Calls.close(file) }
+    try #require(ftruncate(file, off_t(Self.pageCount) * 4096 + 904) == 0)
+    try memory.map(mapping(6, at: 0x6000))
+    #expect(views.map(\.bytes) == [0..<UInt64(Self.pageCount + 1) * 4096])
+    try memory.map(mapping(7, at: 0x7000))
+    #expect(views.count == 1 && value(0x7000) == 0x777)
+    #expect(try refusal(of: mapping(UInt64(Self.pageCount), at: 0x8000)) == .EINVAL)
+  }
+
   @Test("parts of a file that is too large for all of it have views, up to a number")
   func large() throws {
     defer { try? Calls.close(file) }

@@ -45,7 +45,7 @@ extern const uint32_t clinux_architecture;
 int32_t clinux_guard(uint64_t start, uint64_t byte_count, uint64_t page_size);
 /* Forgets a range. */
 void clinux_unguard(uint64_t start);
-/* How often pages of a range were replaced by zeros. */
+/* How often pages of a range were replaced by zeros; 0 for one that nobody has noted. */
 uint64_t clinux_guard_missing(uint64_t start);
 /* How many pages were replaced by zeros so far. */
 uint64_t clinux_guard_hits(void);

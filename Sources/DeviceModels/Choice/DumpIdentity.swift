@@ -5,7 +5,7 @@ package import PCIe
 /// A virtual function's own config space reads all ones there (SR-IOV §3.4.1.1): what it is stands in
 /// its physical function's vendor ID and SR-IOV capability.
 package struct DumpIdentity: Hashable, Sendable {
-  /// The vendor; not 0xFFFF, which says that nobody answers.
+  /// The vendor; not 0 or 0xFFFF, of which Linux takes both for nobody's.
   package let vendorID: UInt16
   /// The vendor's number of the device.
   package let deviceID: UInt16
@@ -13,8 +13,8 @@ package struct DumpIdentity: Hashable, Sendable {
   /// Reads four hexadecimal digits, a colon, and four more.
   package init?(_ text: String) {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-    guard parts.count == 2, let vendorID = Self.number(parts[0]), vendorID != .max,
-      let deviceID = Self.number(parts[1])
+    guard parts.count == 2, let vendorID = Self.number(parts[0]),
+      vendorID != 0, vendorID != .max, let deviceID = Self.number(parts[1])
     else { return nil }
     (self.vendorID, self.deviceID) = (vendorID, deviceID)
   }

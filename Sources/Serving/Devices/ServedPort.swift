@@ -103,8 +103,8 @@ final class ServedPort: DevicePort, MessageCarrier {
         pasid: request.pasid?.rawValue, address: request.address.rawValue,
         isWrite: request.access.contains(.write), group: request.group, wasTaken: wasTaken),
       of: name)
-    // The unit has answered what the guest will not.
-    return true
+    // The unit has answered what the guest will not; without a unit nobody does.
+    return wasTaken || !waiting.remove(request.group)
   }
 
   /// The work is never done by who writes a register: it may need an answer of the client, which waits

@@ -25,8 +25,12 @@ final class WaitingRequests: Sendable {
   }
 
   /// An answer came; one that nobody waits for changes nothing.
-  func remove(_ group: UInt16) { groups.withLock { _ = $0.remove(group) } }
+  ///
+  /// - Parameter group: The group of the request.
+  /// - Returns: Whether it was waited for.
+  @discardableResult
+  func remove(_ group: UInt16) -> Bool { groups.withLock { $0.remove(group) != nil } }
 
-  /// No answer will come; whatever is sent afterwards was allowed afterwards.
+  /// No answer will come; whatever is put in afterwards was allowed afterwards.
   func removeAll() { groups.withLock { $0.removeAll(keepingCapacity: true) } }
 }

@@ -30,7 +30,9 @@ public enum ServedConfigError: Error, Hashable, Sendable, CustomStringConvertibl
         + "most 2 GiB in 32 bits, and two registers for 64 bits"
     case .messageTable(let region):
       "its MSI-X table lies in base address register \(region), which is missing or too small"
-        + ((0..<6).contains(region) ? "; say its size, as in dump=FILE,bar\(region)=2M" : "")
+        + ((0..<6).contains(region)
+          ? "; where a region begins there, say a larger size, as in dump=FILE,bar\(region)=2M"
+          : "")
     }
   }
 }

@@ -55,9 +55,8 @@ struct VMMUserOptions {
   /// Which backends memory is in that stands beside the machine's own: modules and the like.
   private var moduleBackends: [(id: String, option: VMMOption)] {
     devices.compactMap { option, properties in
-      guard ["pc-dimm", "nvdimm", "virtio-mem-pci"].contains(properties["driver"] ?? "") else {
-        return nil
-      }
+      let modules = ["pc-dimm", "nvdimm", "virtio-mem-pci", "virtio-pmem-pci"]
+      guard modules.contains(properties["driver"] ?? "") else { return nil }
       return properties["memdev"].map { ($0, option) }
     }
   }

@@ -5,8 +5,8 @@
   ///
   /// The folder for temporary files is everybody's, and whoever likes can make one there that is named as
   /// a server's. So only what belongs to the user is asked: a folder, not a link, that nobody else may
-  /// write to, with a socket in it that is the user's as well. That holds for root, too: it may open everything, but what another
-  /// user's socket answers is that user's to choose.
+  /// write to, with a socket in it that is the user's as well. That holds for root, too: it may open
+  /// everything, but what another user's socket answers is that user's to choose.
   package struct RunningServers: Sendable {
     /// The folders whose server answers.
     package private(set) var found: [String] = []

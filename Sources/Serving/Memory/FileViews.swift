@@ -8,7 +8,8 @@ import VFIOUser
 final class FileView: Sendable {
   /// The file, which stays open for those who look for data in it.
   let file: ReceivedFile
-  /// Bytes of the file, from its start or from where the part begins.
+  /// Bytes of the file, from its start or from where the part begins; whole pages of the file, of which
+  /// the last may go beyond its end.
   let bytes: Range<UInt64>
   private let memory: AnonymousMemory
   private let budget: ViewBudget
@@ -36,9 +37,10 @@ final class FileView: Sendable {
     }
     let memory: AnonymousMemory
     do {
+      // Whoever made the file says how many huge pages it is to have; more is mapped here than it has.
       memory = try AnonymousMemory(
         mapping: file.descriptor, at: bytes.lowerBound, byteCount: Int(byteCount),
-        isWritable: isWritable)
+        isWritable: isWritable, reservesPages: false)
     } catch {
       budget.giveBack(byteCount)
       throw UserRefusal(LinuxErrno(rawValue: error.rawValue))
@@ -122,12 +124,14 @@ struct FileViews: Sendable {
     guard let facts = try? Calls.facts(of: file.descriptor), bytes.upperBound <= facts.byteCount
     else { throw UserRefusal(.EINVAL, "its file is too short") }
     let key = Key(file: facts.identity, isWritable: isWritable)
-    let whole = 0..<facts.byteCount
+    // Huge pages are mapped and unmapped whole, wherever the range begins and the file ends.
+    let pageSize = Calls.pageSize(of: file.descriptor)
+    let (end, isTooLarge) = facts.byteCount.addingReportingOverflow(pageSize - 1)
+    guard !isTooLarge else { throw UserRefusal(.EINVAL) }
+    let whole = 0..<end & ~(pageSize - 1)
     // One of a file that has another size by now, or of which pages were replaced as the file was
     // shorter meanwhile, is left to those who use it.
     if let view = latest[key]?.view, view.bytes == whole, !view.hasMissed { return view }
-    // Huge pages are mapped whole, wherever the range begins.
-    let pageSize = Calls.pageSize(of: file.descriptor)
     do throws(UserRefusal) {
       let view = try FileView(
         file, whole, isWritable: isWritable, pageSize: pageSize, budget)

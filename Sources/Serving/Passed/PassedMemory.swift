@@ -1,4 +1,5 @@
 import HostABI
+import HostSystem
 import Hardware
 import IOMMUClient
 import Passthrough
@@ -73,8 +74,15 @@ extension PassedDevice {
       } catch { return error }
     }
     if let problem {
-      throw UserRefusal(
-        problem, problem == .ENOMEM ? "the limit of locked memory (ulimit -l) may be too low" : nil)
+      let why: String? =
+        switch problem {
+        case .ENOMEM: "the limit of locked memory (ulimit -l) may be too low"
+        case .ENOSPC:
+          "this kernel takes no files (Linux 6.14 does), and a client has at most "
+            + "\(PassedMemory.viewLimit) mappings then"
+        default: nil
+        }
+      throw UserRefusal(problem, why)
     }
     noteMapped(mapping)
   }
@@ -105,12 +113,15 @@ extension PassedDevice {
       }
     }
     guard memory.views.count < PassedMemory.viewLimit else { throw .ENOSPC }
-    guard byteCount <= 1 << 46 else { throw .ENOMEM }
-    let count = Int(byteCount)
+    guard byteCount <= 1 << 46 else { throw .EINVAL }
+    // Huge pages are mapped and unmapped whole, wherever the range begins.
+    let pageSize = Calls.pageSize(of: descriptor)
+    let lead = offset & (pageSize - 1)
+    let count = Int((lead + byteCount + (pageSize - 1)) & ~(pageSize - 1))
     let address = try kernel.map(
-      descriptor, offset: offset, count, isReadOnly ? .read : [.read, .write])
+      descriptor, offset: offset - lead, count, isReadOnly ? .read : [.read, .write])
     do throws(LinuxErrno) {
-      try give(start, byteCount, .memory(address: address), isReadOnly: isReadOnly)
+      try give(start, byteCount, .memory(address: address + lead), isReadOnly: isReadOnly)
     } catch {
       try? kernel.release(address, count)
       throw error

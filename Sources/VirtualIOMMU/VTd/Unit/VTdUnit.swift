@@ -93,7 +93,8 @@ public final class VTdUnit: GuestIOMMU, Sendable {
   /// How many events were dropped because nobody took them.
   public var droppedEvents: Int { model.withLock { $0.log.dropped } }
 
-  /// Keeps what the guest invalidates, by its queue or by registers, from now on, for ``takeInvalidations()``.
+  /// Keeps what the guest invalidates, by its queue or by registers, from now on, for
+  /// ``takeInvalidations()``.
   public func keepInvalidations() { model.withLock { $0.keepsInvalidations = true } }
 
   /// What the guest told to forget since the last call; `nil` when that is nothing.
