@@ -17,9 +17,10 @@ struct ServeCommand: ParsableCommand {
 
       Devices: dsa, a data streaming accelerator (wqs, engines, entries, xfer, batch, pasid-bits, \
       block, page-requests); dump=FILE, any endpoint by its config space (bar0=64K … bar5, \
-      id=8086:154c); nic, a network function without PASIDs; vfio=BDF or vfio=/dev/vfio/devices/vfioN, one of this host's \
-      (pasid-offset=0x…, pasid=0). @BDF is where the guest finds it: 00:08.0 and so on by default, \
-      behind a root port for 01:00.0 and up. Example: --device dsa@01:00.0,wqs=2,pasid-bits=16.
+      id=8086:154c); nic, a network function without PASIDs; vfio=BDF or \
+      vfio=/dev/vfio/devices/vfioN, one of this host's (pasid-offset=0x…, pasid=0). \
+      @BDF is where the guest finds it: 00:08.0 and so on by default, behind a root port for 01:00.0 \
+      and up. Example: --device dsa@01:00.0,wqs=2,pasid-bits=16.
 
       --iommu takes vtd[@BDF] with pasid-bits=N, width=39|48|57, and switches of 0 or 1: \
       \(ServedUnitChoice.keys.dropFirst(2).joined(separator: ", ")).
