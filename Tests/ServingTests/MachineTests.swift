@@ -104,13 +104,19 @@ struct MachineTests {
     #expect(guest.peer.posted.contains { $0.0 == 0xFEE0_2000 && $0.1 == [0x66, 0, 0, 0] })
   }
 
-  @Test("a page request goes to the guest, and its answer lets the copy go on")
-  func pageRequest() throws {
+  /// PASID 5 has the source of a copy and its record, and no page for the copy.
+  private func guestThatAsks() throws -> ServedGuest {
     let guest = try ServedGuest()
     try guest.turnOn()
     guest.enter(5)
     guest.map(0x1_0000, to: data, of: 5)
     guest.map(0x1_2000, to: data + 0x2000, of: 5)
+    return guest
+  }
+
+  @Test("a page request goes to the guest, and its answer lets the copy go on")
+  func pageRequest() throws {
+    let guest = try guestThatAsks()
     guest[data] = 0xABCD
     try guest.enable(pasids: [5])
     try guest.move(0x1_0000, 0x1_1000, 64, record: 0x1_2000, blocks: true)
@@ -131,11 +137,7 @@ struct MachineTests {
 
   @Test("a page request waits until it is answered, or nobody is left who could")
   func waitingRequests() throws {
-    let guest = try ServedGuest()
-    try guest.turnOn()
-    guest.enter(5)
-    guest.map(0x1_0000, to: data, of: 5)
-    guest.map(0x1_2000, to: data + 0x2000, of: 5)
+    let guest = try guestThatAsks()
     func counts() -> [UInt64] {
       let device = guest.machine.status().devices[0]
       return [device.pageRequestCount, device.waitingPageRequestCount]
